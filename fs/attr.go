@@ -1,0 +1,63 @@
+package fs
+
+import (
+	"syscall"
+	"time"
+)
+
+// Attr is what stat(2) shows of a node.
+type Attr struct {
+	ID           uint64 // node, and inode number
+	Size         int64
+	Mode         uint32 // type and permission bits as in st_mode
+	Mtime, Ctime time.Time
+	UID, GID     uint32
+	Nlink        uint32
+}
+
+// Change is a setattr: nil fields stay.
+type Change struct {
+	Size     *int64
+	Mode     *uint32 // permission bits
+	UID, GID *uint32
+	Mtime    *time.Time
+}
+
+// attrOf needs f.mu.
+func (f *FS) attrOf(n *node) Attr {
+	a := Attr{ID: n.id, UID: f.o.UID, GID: f.o.GID, Nlink: 1, Size: n.obj.size, Mtime: n.obj.modified}
+	if n.at.hasOwner {
+		a.UID, a.GID = n.at.uid, n.at.gid
+	}
+	if !n.at.mtime.IsZero() {
+		a.Mtime = n.at.mtime
+	}
+	switch n.kind {
+	case kindDir:
+		a.Mode = syscall.S_IFDIR | f.perm(n, 0o777)
+		a.Nlink, a.Size = 2, 0
+	case kindLink:
+		a.Mode = syscall.S_IFLNK | 0o777
+	default:
+		a.Mode = syscall.S_IFREG | f.perm(n, 0o666)
+	}
+	if n.draft != nil {
+		a.Size = n.draft.Size()
+	}
+	if n.unlinked {
+		a.Nlink = 0
+	}
+	if a.Mtime.IsZero() {
+		a.Mtime = f.since
+	}
+	a.Ctime = a.Mtime
+	return a
+}
+
+// perm is the node's permission bits, or def less the umask where it stores none.
+func (f *FS) perm(n *node, def uint32) uint32 {
+	if n.at.hasMode {
+		return n.at.mode & 0o7777
+	}
+	return def &^ f.o.Umask
+}

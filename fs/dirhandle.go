@@ -1,0 +1,214 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+
+	"allasfs/fs/name"
+)
+
+// DirEntry is one name of a directory.
+type DirEntry struct {
+	Name string
+	Mode uint32 // type bits
+	Ino  uint64 // 0 = unknown
+}
+
+// DirHandle is one open directory: a stable sequence of entries ("." and ".." are not among them), the listing's in the order of keys with what
+// was changed here laid over it.
+type DirHandle struct {
+	f *FS
+	n *node
+
+	mu    sync.Mutex // guards all below
+	l     *listing
+	next  int     // entry of l that was not looked at yet
+	order []int32 // shown entries: an index of l, or of local as -1-i
+	local []entry // that l does not show
+	ended bool
+}
+
+// OpenDir opens a directory for reading; the first page of a listing is on its way when it returns.
+func (f *FS) OpenDir(ctx context.Context, id uint64) (*DirHandle, error) {
+	f.mu.Lock()
+	n, err := f.directory(id)
+	f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return &DirHandle{f: f, n: n, l: f.list(n, 0)}, nil
+}
+
+// Release ends the handle.
+func (d *DirHandle) Release() {}
+
+// rewind reads the directory anew, as rewinddir(3) asks.
+func (d *DirHandle) rewind() {
+	d.l, d.next, d.order, d.local, d.ended = d.f.list(d.n, 0), 0, nil, nil, false
+}
+
+// Entry returns entry i (from 0); ok is false past the end. It may wait for the next page of the listing. Asking for entry 0 again rewinds.
+func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i == 0 && len(d.order) > 1 {
+		d.rewind()
+	}
+	for i >= len(d.order) {
+		if d.ended {
+			return DirEntry{}, false, nil
+		}
+		if err := d.advance(ctx); err != nil {
+			return DirEntry{}, false, err
+		}
+	}
+	x, err := d.entry(i)
+	if err != nil {
+		return DirEntry{}, false, err
+	}
+	mode := uint32(syscall.S_IFREG)
+	if x.dir {
+		mode = syscall.S_IFDIR
+	}
+	d.f.mu.Lock()
+	defer d.f.mu.Unlock()
+	if c := d.n.children[x.name]; c != nil && d.knowsBetter(c) {
+		return DirEntry{Name: x.name, Mode: d.f.attrOf(c).Mode & syscall.S_IFMT, Ino: c.id}, true, nil
+	}
+	return DirEntry{Name: x.name, Mode: mode, Ino: inode(d.l.place, x.name)}, true, nil
+}
+
+// knowsBetter tells whether a node is newer than the listing; needs FS.mu.
+func (d *DirHandle) knowsBetter(n *node) bool { return n.unsent() || n.checked.After(d.l.started) }
+
+func (d *DirHandle) entry(i int) (entry, error) {
+	if k := d.order[i]; k < 0 {
+		return d.local[-1-k], nil
+	}
+	e, ok, err := d.l.at(context.Background(), int(d.order[i])) // already there: does not wait
+	if err == nil && !ok {
+		err = os.ErrNotExist
+	}
+	return e, err
+}
+
+// advance takes the listing's next entry, or at its end what only this mount knows.
+func (d *DirHandle) advance(ctx context.Context) error {
+	e, ok, err := d.l.at(ctx, d.next)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		d.ended = true
+		d.addLocal()
+		return nil
+	}
+	d.f.mu.Lock()
+	_, hidden := d.override(e.name)
+	beside := hidden && !e.dir && d.n.unsentDir(e.name)
+	d.f.mu.Unlock()
+	switch {
+	case !hidden:
+		d.order = append(d.order, int32(d.next))
+	case beside:
+		if part, err := decode(d.l.place, e.name); err == nil {
+			if nm, _, ok := name.Child(d.l.place.cont, d.l.place.cont+part.Elem, true); ok {
+				e.name = nm
+				d.addEntry(e)
+			}
+		}
+	}
+	d.next++
+	return nil
+}
+
+// override tells whether this mount knows better than the listing about a name; needs FS.mu.
+func (d *DirHandle) override(nm string) (change, bool) {
+	ch, ok := d.n.changes[nm]
+	if ok && ch.seq > d.l.seq {
+		return ch, true
+	}
+	c := d.n.children[nm]
+	return change{}, c != nil && c.unsent()
+}
+
+func (d *DirHandle) addEntry(e entry) {
+	d.local = append(d.local, e)
+	d.order = append(d.order, int32(-len(d.local)))
+}
+
+// addLocal adds the names that this mount knows better, after the listing's.
+func (d *DirHandle) addLocal() {
+	d.f.mu.Lock()
+	defer d.f.mu.Unlock()
+	told := make(map[string]struct{})
+	for nm, ch := range d.n.changes {
+		if ch.seq <= d.l.seq {
+			continue
+		}
+		told[nm] = struct{}{}
+		if c := d.n.children[nm]; !ch.gone || c != nil && c.unsent() {
+			e := ch.e
+			e.name = nm
+			if c != nil {
+				e.dir = c.kind == kindDir
+			}
+			d.addEntry(e)
+		}
+	}
+	for nm, c := range d.n.children {
+		if _, done := told[nm]; done {
+			continue
+		}
+		if c.unsent() || d.unlisted(c) {
+			d.addEntry(entry{name: nm, dir: c.kind == kindDir})
+		}
+	}
+}
+
+// unlisted tells of a bucket that was opened by its name though it is not the project's; needs FS.mu.
+func (d *DirHandle) unlisted(c *node) bool {
+	if d.l.place.bucket != "" || !d.f.fresh(c.checked) {
+		return false
+	}
+	_, listed := d.l.find(c.name)
+	return !listed
+}
+
+// Stat returns the attributes of entry i as Lookup would, from the listing, and adds a reference. os.ErrNotExist when it is gone.
+func (d *DirHandle) Stat(ctx context.Context, i int) (Attr, error) {
+	d.mu.Lock()
+	if i >= len(d.order) {
+		d.mu.Unlock()
+		return Attr{}, os.ErrNotExist
+	}
+	e, err := d.entry(i)
+	started, seq := d.l.started, d.l.seq
+	d.mu.Unlock()
+	if err != nil {
+		return Attr{}, err
+	}
+	f := d.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := d.n.children[e.name]; n != nil && d.knowsBetter(n) {
+		n.refs++
+		return f.attrOf(n), nil
+	}
+	ch, changed := d.n.changes[e.name]
+	if changed && ch.seq > seq {
+		if ch.gone {
+			return Attr{}, os.ErrNotExist
+		}
+		e, started = ch.e, ch.at
+	}
+	part, err := decode(d.l.place, e.name)
+	if err != nil {
+		return Attr{}, os.ErrNotExist
+	}
+	n := f.adopt(d.n, e, part, started)
+	n.refs++
+	return f.attrOf(n), nil
+}

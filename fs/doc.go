@@ -1,0 +1,51 @@
+// Package fs is the file system in plain Go: directories, files, handles, listings and the way of changed files to the store. No type of FUSE is in
+// it; package fs/mount is its face to the kernel, packages cache and s3 are what it stands on.
+//
+// # Mapping
+//
+// The top of a mount shows a project's buckets, one bucket, or one prefix of a bucket. A directory is a prefix of keys, a file is a plain object;
+// package fs/name maps keys to names and back. A directory needs no object of its own. Markers of other clients (an empty `x/`, an empty `x` beside
+// `x/…`, an empty object of a directory's content type) read as the directory that they mean. mkdir writes a marker only when nothing comes
+// to lie below the directory within a second, and a marker that allasfs wrote goes when something does; a directory whose last child is removed
+// stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
+//
+// Modification time, mode and owner live in user metadata as rclone, the Swift client and s3fs write them; symbolic links are objects whose mode says
+// so, as s3fs has them. A listing tells none of this: until a file is looked up by itself it shows the object's date, and a link of another mount
+// shows as a file. Swift large objects show their true size, which costs a HEAD for each entry whose listed size cannot be believed.
+//
+// # Consistency
+//
+// A version is (bucket, key, ETag). A file's node stands for one version or for local changes of it, never for two versions: when another client
+// replaces an object while it is open here, its name gets a new node and the open handles keep the old version, or get ESTALE when its bytes are gone.
+// Metadata is trusted for Options.TTL, so another client's change is seen at the first open after that (close-to-open); own changes show at once: they
+// are laid over listings that began earlier (FS.note).
+//
+// # Writing
+//
+// The first write to a file makes a draft (package cache), a table of local bytes, ranges of the version that was there, and zeros; nothing is
+// downloaded. close(2) and fsync(2) send it and return when the object is in the store: one PUT, or a multipart upload in which the server copies the
+// ranges of 5 MiB and more that nobody touched (plan). A new file goes out on the condition that its key is free, a changed one on the condition that the
+// version is still the one that was opened; else close fails with ESTALE, the other's version keeps the name, and the draft is kept for
+// `allasfs recover`. A draft that could not be sent for any other reason stays in place and is tried again at the next close, at Sync and at Close.
+//
+// Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
+//
+// Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are
+// removed. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
+//
+// # Locks
+//
+// In this order; none but the gates is held over the network, and nobody waits for a gate while it holds a lock:
+//
+//   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
+//   - node.gate: shared by writes to a file, whole for sending, renaming and removing it. Reads and stat take none: they never wait for an upload
+//   - node.drafting, node.appending: over local disk I/O
+//   - FS.mu: every field of nodes and the node table, no I/O at all
+//   - listing.mu
+//
+// # Errors
+//
+// Errors of the store come wrapped and keep their sentinels (os.ErrNotExist, s3.ErrQuota, …); rules of POSIX are told as syscall.Errno. fs/mount turns both
+// into errno by one table. What went wrong with a file's bytes is logged and kept for `allasfs status` as well (FS.record), since many programs never
+// look at what close(2) returns.
+package fs

@@ -1,0 +1,195 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"allasfs/cache"
+	"allasfs/s3"
+)
+
+// RootID is the node of the mount's top directory.
+const RootID uint64 = 1
+
+// whole is the weight that excludes everybody else from a gate.
+const whole = 1 << 30
+
+// Options of a mount; read only after New.
+type Options struct {
+	Store    *s3.Client
+	Name     string // the store's name in cache identities: endpoint and project
+	Bucket   string // "" = the top directory lists the project's buckets
+	Prefix   string // within Bucket, "" or ending in a slash
+	Cache    *cache.Cache
+	ReadOnly bool
+	TTL      time.Duration // how long metadata is trusted; 0 asks each time
+	UID, GID uint32        // owner of what stores none
+	Umask    uint32        // taken from 0666 and 0777 where an object stores no mode
+	Logger   *slog.Logger  // nil = discard
+	Notifier Notifier      // told of what the kernel must forget; nil = nobody
+}
+
+// Notifier is the kernel's side of coherence. Its methods may be called from any goroutine, never with a lock of fs held.
+type Notifier interface {
+	EntryChanged(parent uint64, name string) // drop the cached entry, negative ones too
+	ContentChanged(id uint64)                // drop cached attributes and pages
+}
+
+// FS is one mount. Safe for concurrent use.
+type FS struct {
+	o     Options
+	log   *slog.Logger
+	since time.Time
+
+	ctx    context.Context // ends when the mount gives up; uploads run on it, never on a caller's
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine of the mount
+
+	tree     *semaphore.Weighted // shared by changes of the namespace, whole for the rename of a directory
+	requests *semaphore.Weighted // metadata requests side by side that nobody waits for one by one
+	parts    *semaphore.Weighted // bodies on their way up at once, all uploads together
+
+	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
+	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
+
+	mu       sync.Mutex // guards all below and every field of a node; never held over I/O
+	notifier Notifier
+	nodes    map[uint64]*node
+	nextID   uint64
+	seq      uint64 // grows with each own change of the namespace
+	handles  int
+	later    map[*node]time.Time // directories and files with work left to do, and when
+	wake     chan struct{}
+	uploads  map[*upload]struct{}
+	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
+	errors   []ErrorRecord
+	space    spaceCache
+	closed   bool
+}
+
+// New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
+// waits for `allasfs recover`. A prefix that does not end in a slash gets one.
+func New(o Options) (*FS, error) {
+	if o.Store == nil || o.Cache == nil {
+		return nil, errors.New("fs: a store and a cache are needed")
+	}
+	if o.Prefix != "" && o.Bucket == "" {
+		return nil, errors.New("fs: a prefix needs a bucket")
+	}
+	if o.Prefix != "" && !strings.HasSuffix(o.Prefix, "/") {
+		o.Prefix += "/"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	f := &FS{
+		o: o, log: o.Logger, since: time.Now(), notifier: o.Notifier,
+		tree:     semaphore.NewWeighted(whole),
+		requests: semaphore.NewWeighted(maxRequests),
+		parts:    semaphore.NewWeighted(maxParts),
+		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
+		heads:    cache.NewLRU[versionKey, headOfListed](maxKnown),
+		nodes:    make(map[uint64]*node),
+		nextID:   1 << 63,
+		later:    make(map[*node]time.Time),
+		wake:     make(chan struct{}, 1),
+		uploads:  make(map[*upload]struct{}),
+		orphans:  make(map[string]*cache.Draft),
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.nodes[RootID] = f.newRoot()
+	f.adoptDrafts()
+	f.wg.Add(1)
+	go f.runLater()
+	return f, nil
+}
+
+const (
+	maxRequests = 32     // see FS.requests
+	maxParts    = 16     // see FS.parts
+	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB
+	maxErrors   = 50     // kept for status
+)
+
+// SetNotifier names who is told of what the kernel must forget.
+func (f *FS) SetNotifier(n Notifier) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notifier = n
+}
+
+// TTL is how long the kernel may trust names and attributes.
+func (f *FS) TTL() time.Duration { return f.o.TTL }
+
+// ReadOnly tells whether the mount refuses changes.
+func (f *FS) ReadOnly() bool { return f.o.ReadOnly }
+
+func (f *FS) writable() error {
+	if f.o.ReadOnly {
+		return syscall.EROFS
+	}
+	return nil
+}
+
+// fresh tells whether something learned at t may still be trusted.
+func (f *FS) fresh(t time.Time) bool { return !t.IsZero() && time.Since(t) < f.o.TTL }
+
+// Sync sends every draft, attribute and directory marker that is not in the store yet; it returns when all were tried, with the errors joined.
+func (f *FS) Sync(ctx context.Context) error {
+	var errs []error
+	for _, n := range f.unsentNodes() {
+		if err := f.flush(ctx, n); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for f.isWorkLeft() && ctx.Err() == nil { // what is done may leave more: a child's marker makes its parent's superfluous
+		if err := f.doLater(ctx, time.Time{}); err != nil {
+			errs = append(errs, err)
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close syncs and ends the mount's goroutines; when ctx ends first, what is not sent stays in the journal. The cache and the store stay open.
+func (f *FS) Close(ctx context.Context) error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	f.mu.Unlock()
+	err := f.Sync(ctx)
+	f.cancel()
+	f.wg.Wait()
+	f.mu.Lock()
+	var readers []*cache.File
+	for _, n := range f.nodes {
+		if n.reader != nil {
+			readers = append(readers, n.reader)
+			n.reader = nil
+		}
+	}
+	f.mu.Unlock()
+	for _, r := range readers {
+		r.Close()
+	}
+	return err
+}
+
+func (f *FS) notifyEntry(parent uint64, name string) {
+	f.mu.Lock()
+	n := f.notifier
+	f.mu.Unlock()
+	if n != nil {
+		n.EntryChanged(parent, name)
+	}
+}

@@ -1,0 +1,211 @@
+package fs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"allasfs/s3"
+)
+
+// markerType is the content type of the directory markers that are written: empty objects whose key ends in a slash.
+const markerType = "application/x-directory"
+
+// schedule notes that n has work left to do, soon; needs f.mu.
+func (f *FS) schedule(n *node) {
+	if _, waiting := f.later[n]; waiting {
+		return
+	}
+	f.later[n] = time.Now().Add(settleAfter)
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *FS) isWorkLeft() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.later) > 0
+}
+
+// runLater does what was scheduled, and drops listings that nobody may use any more.
+func (f *FS) runLater() {
+	defer f.wg.Done()
+	tick := time.NewTicker(settleAfter / 2)
+	defer tick.Stop()
+	for {
+		if !f.isWorkLeft() {
+			select {
+			case <-f.wake:
+			case <-time.After(f.o.TTL + time.Minute):
+				f.dropListings()
+			case <-f.ctx.Done():
+				return
+			}
+			continue
+		}
+		select {
+		case now := <-tick.C:
+			if err := f.doLater(f.ctx, now); err != nil && f.ctx.Err() == nil {
+				f.log.Warn("settle directories and attributes", "err", err)
+			}
+		case <-f.ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *FS) dropListings() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.nodes {
+		if l := n.listing; l != nil && !f.fresh(l.started) && l.complete() {
+			n.listing, n.changes = nil, nil
+		}
+	}
+}
+
+// doLater does the work that is due at now, all of it for the zero time; deepest directories first, so that a directory whose child gets a marker
+// needs none. What failed is tried again later.
+func (f *FS) doLater(ctx context.Context, now time.Time) error {
+	type job struct {
+		n     *node
+		depth int
+	}
+	var jobs []job
+	f.mu.Lock()
+	for n, due := range f.later {
+		if now.IsZero() || !due.After(now) {
+			jobs = append(jobs, job{n, strings.Count(f.pathOf(n), "/")})
+			delete(f.later, n)
+		}
+	}
+	f.mu.Unlock()
+	slices.SortFunc(jobs, func(a, b job) int { return b.depth - a.depth })
+	var errs []error
+	for _, j := range jobs {
+		var err error
+		if j.n.kind == kindDir {
+			err = f.settle(ctx, j.n)
+		} else {
+			err = f.sendAttrs(ctx, j.n)
+		}
+		f.mu.Lock()
+		if err != nil && j.n.kind == kindDir {
+			f.later[j.n] = time.Now().Add(10 * settleAfter)
+		}
+		f.dropUnused(j.n)
+		f.mu.Unlock()
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// keepable tells whether a directory is one that a marker can keep: not the top, a bucket or a continuation; needs f.mu.
+func (f *FS) keepable(n *node) bool {
+	if n.id == RootID || n.parent == nil {
+		return false
+	}
+	p := f.placeOf(n)
+	return p.prefix != "" && p.cont == ""
+}
+
+// childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
+func (f *FS) childStored(dir *node) {
+	for d := dir; d != nil && f.keepable(d); d = d.parent {
+		d.held = false
+		d.empty = false
+		if !d.asked || d.marker && !d.foreign {
+			f.schedule(d)
+		}
+	}
+}
+
+// childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
+func (f *FS) childGone(dir *node) {
+	if f.keepable(dir) {
+		dir.held = true
+		f.schedule(dir)
+	}
+}
+
+// settle brings a directory's marker in order: one where nothing else keeps the directory, none beside a child.
+func (f *FS) settle(ctx context.Context, n *node) error {
+	if err := f.tree.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.tree.Release(1)
+	f.mu.Lock()
+	if !f.keepable(n) || n.asked && !n.held && (!n.marker || n.foreign) {
+		f.mu.Unlock()
+		return nil
+	}
+	p, held, empty := f.placeOf(n), n.held, n.empty
+	f.mu.Unlock()
+	marker, child := false, false
+	if !empty {
+		var err error
+		if marker, child, err = f.below(ctx, p); err != nil {
+			return err
+		}
+	}
+	foreign := false
+	switch {
+	case held && !marker && !child:
+		err := f.putMarker(ctx, p)
+		if err != nil {
+			return err
+		}
+		marker = true
+	case child && marker:
+		h, err := f.o.Store.Head(ctx, p.bucket, p.prefix)
+		if err != nil && !isNotExist(err) {
+			return err
+		}
+		if foreign = h.Meta[metaMarker] == ""; !foreign {
+			if err := f.o.Store.Delete(ctx, p.bucket, p.prefix); err != nil {
+				return err
+			}
+			marker = false
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n.held, n.empty = false, false
+	n.asked, n.marker, n.foreign = true, marker, foreign
+	if n.parent != nil {
+		f.note(n.parent, n.name, change{e: entry{dir: true, marker: n.plain}})
+		f.childStored(n.parent)
+	}
+	return nil
+}
+
+func (f *FS) putMarker(ctx context.Context, p place) error {
+	_, err := f.o.Store.Put(ctx, p.bucket, p.prefix, bytes.NewReader(nil), 0, s3.PutOptions{
+		ContentType: markerType, Meta: map[string]string{metaMarker: "directory"}, IfNoneMatch: true})
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// below asks what the store holds under a directory's prefix: its marker, anything else.
+func (f *FS) below(ctx context.Context, p place) (marker, child bool, err error) {
+	page, err := f.o.Store.List(ctx, p.bucket, s3.ListOptions{Prefix: p.list(), MaxKeys: 2})
+	if err != nil {
+		return false, false, err
+	}
+	for _, o := range page.Objects {
+		if o.Key == p.prefix && o.Size == 0 {
+			marker = true
+		} else {
+			child = true
+		}
+	}
+	return marker, child, nil
+}

@@ -1,0 +1,380 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"allasfs/fs/name"
+	"allasfs/s3"
+)
+
+const (
+	guessAfter = 4  // names asked for one by one before the whole directory is listed
+	guessPages = 10 // pages of such a listing at the most
+)
+
+// change is an own change of a directory that its listing may not show yet.
+type change struct {
+	seq  uint64
+	at   time.Time
+	gone bool
+	e    entry
+}
+
+// note records an own change under f.mu.
+func (f *FS) note(dir *node, nm string, c change) {
+	f.seq++
+	c.seq, c.at = f.seq, time.Now()
+	if dir.changes == nil {
+		dir.changes = make(map[string]change)
+	}
+	c.e.name = nm
+	dir.changes[nm] = c
+}
+
+// learn remembers the attributes that HEAD told of a version.
+func (f *FS) learn(bucket string, o s3.Object) {
+	f.attrs.Add(versionKey{bucket, o.Key, o.ETag}, attrsOf(o))
+}
+
+// recall finds the attributes of a version, if they are known and still of the same date.
+func (f *FS) recall(v s3.Version) knownAttrs {
+	k := versionKey{v.Bucket, v.Key, v.ETag}
+	a, ok := f.attrs.Get(k)
+	switch {
+	case !ok:
+		return knownAttrs{}
+	case a.modified.IsZero() && !v.Modified.IsZero():
+		a.modified = v.Modified // our own upload, seen listed for the first time
+		f.attrs.Add(k, a)
+	case !v.Modified.IsZero() && !a.modified.Truncate(time.Second).Equal(v.Modified.Truncate(time.Second)):
+		return knownAttrs{}
+	}
+	return a
+}
+
+// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none.
+func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
+	n, err := f.lookup(ctx, parent, nm)
+	if err != nil {
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attrOf(n), nil
+}
+
+// pin adds a reference that unpin gives back, so that n is not forgotten meanwhile; needs f.mu.
+func pin(n *node) *node {
+	n.refs++
+	return n
+}
+
+func (f *FS) unpin(n *node) {
+	if n != nil {
+		f.Forget(n.id, 1)
+	}
+}
+
+// directory is the node of a directory that is still there.
+func (f *FS) directory(id uint64) (*node, error) {
+	n := f.nodes[id]
+	switch {
+	case n == nil:
+		return nil, syscall.ESTALE
+	case n.kind != kindDir:
+		return nil, syscall.ENOTDIR
+	case n.id != RootID && n.parent == nil:
+		return nil, os.ErrNotExist
+	}
+	return n, nil
+}
+
+// lookup is Lookup that returns the node, pinned.
+func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error) {
+	f.mu.Lock()
+	d, err := f.directory(parent)
+	if err != nil {
+		f.mu.Unlock()
+		return nil, err
+	}
+	n, known := f.recallName(d, nm)
+	if n != nil {
+		pin(n)
+	}
+	p := f.placeOf(d)
+	f.mu.Unlock()
+	if known && n == nil {
+		return nil, os.ErrNotExist
+	}
+	if known {
+		return n, nil
+	}
+	part, err := decode(p, nm)
+	if err != nil {
+		return nil, os.ErrNotExist
+	}
+	asked := time.Now()
+	e, err := f.ask(ctx, d, p, nm, part)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if isNotExist(err) {
+		if c := d.children[nm]; c != nil {
+			if c.unsent() || c.checked.After(asked) {
+				return pin(c), nil // made here meanwhile
+			}
+			f.leave(c)
+		}
+		if f.o.TTL > 0 {
+			f.note(d, nm, change{gone: true})
+		}
+		return nil, os.ErrNotExist
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pin(f.adopt(d, e, part, asked)), nil
+}
+
+// decode reads a name in a directory; an error for a name that nothing there can have.
+func decode(p place, nm string) (name.Part, error) {
+	if p.bucket == "" {
+		if len(nm) == 0 || nm == "." || nm == ".." {
+			return name.Part{}, name.ErrInvalid
+		}
+		return name.Part{Elem: nm}, nil
+	}
+	return name.DecodeAfter(p.cont, nm)
+}
+
+// recallName answers a name from what is known here; needs f.mu. known with a nil node: it does not exist.
+func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
+	c := d.children[nm]
+	if c != nil && (c.unsent() || c.attrsUnsent || f.fresh(c.checked)) {
+		return c, true
+	}
+	ch, changed := d.changes[nm]
+	if changed && f.fresh(ch.at) {
+		return f.fromChange(d, nm, ch), true
+	}
+	l := d.listing
+	if l == nil || !f.fresh(l.started) || !l.complete() {
+		return nil, false
+	}
+	if changed && ch.seq > l.seq {
+		return f.fromChange(d, nm, ch), true
+	}
+	e, ok := l.find(nm)
+	if !ok {
+		if f.placeOf(d).bucket == "" {
+			return nil, false // a bucket need not be listed to be there
+		}
+		if c != nil {
+			if c.attrsUnsent {
+				return nil, false
+			}
+			f.leave(c)
+		}
+		return nil, true
+	}
+	part, err := decode(f.placeOf(d), nm)
+	if err != nil {
+		return nil, true
+	}
+	return f.adopt(d, e, part, l.started), true
+}
+
+func (f *FS) fromChange(d *node, nm string, ch change) *node {
+	if ch.gone {
+		return nil
+	}
+	part, err := decode(f.placeOf(d), nm)
+	if err != nil {
+		return nil
+	}
+	return f.adopt(d, ch.e, part, ch.at)
+}
+
+// adopt returns the node of an entry that was true at the time asked, making or updating it; needs f.mu. What was learned later, and what has
+// changes of its own here, stays. A file that is open and is another version now becomes a new node: the open handles keep the old.
+func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
+	k := kindFile
+	if e.dir {
+		k = kindDir
+	}
+	n := d.children[e.name]
+	if n != nil && (n.unsent() || n.attrsUnsent || n.checked.After(asked)) {
+		return n
+	}
+	if n != nil && (n.kind == kindDir) != (k == kindDir) {
+		f.leave(n)
+		n = nil
+	}
+	if n != nil && k == kindFile && n.handles > 0 && n.obj.exists && !n.obj.same(e.object()) {
+		f.leave(n)
+		n = nil
+	}
+	if n == nil {
+		n = f.newNode(d, e.name, part, k)
+	}
+	n.checked = asked
+	if k == kindDir {
+		n.plain = e.marker
+		if n.at.modified.IsZero() && e.modified != 0 {
+			n.obj.modified = time.Unix(0, e.modified)
+		}
+		return n
+	}
+	f.setObject(n, e.object())
+	return n
+}
+
+// same tells whether two states of a key are one version with the same metadata.
+func (o object) same(p object) bool {
+	return o.etag == p.etag && o.size == p.size
+}
+
+// setObject makes o the state of the store's object of n, and finds its attributes if they are known; needs f.mu.
+func (f *FS) setObject(n *node, o object) {
+	if !n.obj.same(o) && n.reader != nil {
+		f.closeReader(n)
+	}
+	moved := !n.obj.same(o) || n.obj.modified.Unix() != o.modified.Unix()
+	n.obj = o
+	if a := f.recall(f.versionOf(n)); a.known {
+		n.at = a
+	} else if moved {
+		n.at = knownAttrs{}
+	}
+	n.kind = kindFile
+	if n.at.link {
+		n.kind = kindLink
+	}
+}
+
+// leave takes a node, and what is below it, out of its directory because the store holds something else or nothing there now; needs f.mu.
+func (f *FS) leave(n *node) {
+	for _, c := range n.children {
+		f.leave(c)
+	}
+	n.stale = true
+	f.detach(n)
+}
+
+// ask asks the store about one name. After a few such questions the whole directory is listed, as one that is walked will be.
+func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (entry, error) {
+	if p.bucket == "" {
+		_, err := f.o.Store.HeadBucket(ctx, nm)
+		return entry{name: nm, dir: true}, err
+	}
+	f.mu.Lock()
+	d.misses++
+	beside := part.Object && d.unsentDir(name.Encode(part.Elem, false)[0])
+	guess := d.misses > guessAfter && f.o.TTL > 0 && (d.listing == nil || !f.fresh(d.listing.started))
+	f.mu.Unlock()
+	if guess && !beside {
+		if e, err, ok := f.askListing(ctx, d, nm); ok {
+			return e, err
+		}
+	}
+	if part.Continued {
+		return f.askContinued(ctx, p, nm, part)
+	}
+	return f.askOne(ctx, p, nm, part, beside)
+}
+
+// askListing lists the whole directory for one name; ok is false when that did not answer.
+func (f *FS) askListing(ctx context.Context, d *node, nm string) (e entry, err error, ok bool) {
+	l := f.list(d, guessPages)
+	for i := 0; ; i++ {
+		_, more, err := l.at(ctx, i)
+		if err != nil {
+			return entry{}, err, false
+		}
+		if !more {
+			break
+		}
+	}
+	if !l.complete() {
+		return entry{}, nil, false
+	}
+	if e, ok := l.find(nm); ok {
+		return e, nil, true
+	}
+	return entry{}, os.ErrNotExist, true
+}
+
+// askContinued asks whether elements over 255 bytes begin so.
+func (f *FS) askContinued(ctx context.Context, p place, nm string, part name.Part) (entry, error) {
+	sub := p.child(part)
+	m := &merger{place: sub}
+	o := s3.ListOptions{Prefix: sub.list(), Delimiter: "/"}
+	for {
+		page, err := f.o.Store.List(ctx, p.bucket, o)
+		if err != nil {
+			return entry{}, err
+		}
+		if len(m.page(page)) > 0 || page.Token == "" && len(m.end()) > 0 {
+			return entry{name: nm, dir: true}, nil
+		}
+		if page.Token == "" {
+			return entry{}, os.ErrNotExist
+		}
+		o.Token = page.Token
+	}
+}
+
+// askOne asks for the object and for the prefix side by side. beside: the directory of that name is there, whatever the store says.
+func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, beside bool) (entry, error) {
+	key := p.list() + part.Elem
+	var object s3.Object
+	var objectErr error
+	var page *s3.Page
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if key == "" { // no object has that key, yet others may begin with a slash
+			objectErr = os.ErrNotExist
+			return nil
+		}
+		object, objectErr = f.o.Store.Head(gctx, p.bucket, key)
+		if objectErr != nil && !isNotExist(objectErr) && !errors.Is(objectErr, os.ErrPermission) {
+			return objectErr
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		page, err = f.o.Store.List(gctx, p.bucket, s3.ListOptions{Prefix: key + "/", MaxKeys: 1})
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return entry{}, err
+	}
+	prefix := beside || len(page.Objects) > 0
+	plain := false
+	if objectErr == nil {
+		f.learn(p.bucket, object)
+		switch {
+		case object.Size > 0:
+		case key == p.prefix: // the directory's own marker
+			objectErr = os.ErrNotExist
+		case prefix || isDirType(object.ContentType): // a marker of the name
+			objectErr, prefix, plain = os.ErrNotExist, true, true
+		}
+	}
+	switch {
+	case prefix && !part.Object:
+		return entry{name: nm, dir: true, marker: plain}, nil
+	case objectErr == nil && prefix == part.Object:
+		return entry{name: nm, etag: object.ETag, size: object.Size, modified: toSecond(object.Modified), large: object.Large != s3.NotLarge}, nil
+	case objectErr == nil:
+		return entry{}, os.ErrNotExist
+	}
+	return entry{}, objectErr
+}
+
+func isNotExist(err error) bool { return errors.Is(err, os.ErrNotExist) }

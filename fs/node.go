@@ -1,0 +1,255 @@
+package fs
+
+import (
+	"hash/fnv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"allasfs/cache"
+	"allasfs/fs/name"
+	"allasfs/s3"
+)
+
+type kind uint8
+
+const (
+	kindFile kind = iota
+	kindDir
+	kindLink
+)
+
+// place is where a directory's children are in the store.
+type place struct {
+	bucket string // "" = the top directory that lists buckets
+	prefix string // "" or ending in a slash
+	cont   string // start of an element over 255 bytes: this is one of its continuation directories
+}
+
+// list is the prefix to list, and what the keys of children begin with.
+func (p place) list() string { return p.prefix + p.cont }
+
+// child is the place of the directory part below p.
+func (p place) child(part name.Part) place {
+	switch {
+	case p.bucket == "":
+		return place{bucket: part.Elem}
+	case part.Continued:
+		return place{bucket: p.bucket, prefix: p.prefix, cont: p.cont + part.Elem}
+	}
+	return place{bucket: p.bucket, prefix: p.list() + part.Elem + "/"}
+}
+
+// object is what the store holds under a file's key.
+type object struct {
+	exists   bool
+	large    bool // Swift large object
+	etag     string
+	size     int64
+	modified time.Time
+}
+
+// node is a file or directory that the kernel knows or that has local state. Its identity is its id; a file that another client replaced while
+// it was open becomes another node, so that the kernel's pages never mix two versions. All fields but the gates are guarded by FS.mu.
+type node struct {
+	id     uint64
+	refs   uint64 // lookups that the kernel holds
+	kind   kind
+	parent *node // nil: the top, or detached
+	name   string
+	part   name.Part
+
+	at       knownAttrs
+	checked  time.Time // when the store was last asked
+	unlinked bool      // detached by unlink or by a rename over it
+	stale    bool      // detached because another client's version is under its name now
+
+	// files
+	obj         object
+	last        s3.Version   // of a detached file: where its bytes are
+	draft       *cache.Draft // not nil: local changes that are not in the store
+	reader      *cache.File  // of obj, opened at first use
+	handles     int          // open
+	writers     int          // of them for writing
+	pages       string       // ETag of what the kernel's page cache holds
+	attrsUnsent bool         // at is newer than the store's
+	sending     *sendOp
+	target      string              // of a symbolic link, once read
+	gate        *semaphore.Weighted // shared by writes, whole for sending, renaming and removing
+	drafting    sync.Mutex          // one draft is made at a time; taken before FS.mu, held over local I/O
+	appending   sync.Mutex          // O_APPEND writes one after the other; taken before the draft's own locks
+
+	// directories
+	children map[string]*node  // known ones
+	changes  map[string]change // own changes that listings begun earlier do not show
+	listing  *listing          // the newest
+	misses   int               // names asked for one by one since the last listing
+	held     bool              // exists here though the store may show nothing of it yet
+	empty    bool              // held, and nothing below it was ever stored
+	asked    bool              // whether there is a marker is known
+	marker   bool              // the store holds a marker object for it, whose key ends in a slash
+	foreign  bool              // that somebody else wrote, which stays
+	plain    bool              // the store holds an empty object under its key without a slash, which means it too
+}
+
+func (f *FS) newRoot() *node {
+	return &node{id: RootID, refs: 1, kind: kindDir, children: make(map[string]*node)}
+}
+
+// newNode makes the child of parent; needs f.mu.
+func (f *FS) newNode(parent *node, nm string, part name.Part, k kind) *node {
+	n := &node{kind: k, parent: parent, name: nm, part: part}
+	if k == kindDir {
+		n.children = make(map[string]*node)
+	} else {
+		n.gate = semaphore.NewWeighted(whole)
+	}
+	n.id = f.freeID(inode(f.placeOf(parent), nm))
+	f.nodes[n.id] = n
+	parent.children[nm] = n
+	return n
+}
+
+// freeID is want unless a living node has it.
+func (f *FS) freeID(want uint64) uint64 {
+	for id := want; ; id = f.nextID {
+		if _, taken := f.nodes[id]; !taken && id > RootID {
+			return id
+		}
+		f.nextID++
+	}
+}
+
+// inode is a number for a name that stays over remounts, so that tools which remember inode numbers find them again.
+func inode(p place, nm string) uint64 {
+	h := fnv.New64a()
+	for _, s := range []string{p.bucket, p.list(), nm} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	return h.Sum64() &^ (1 << 63)
+}
+
+// placeOf needs f.mu; for directories.
+func (f *FS) placeOf(n *node) place {
+	if n.id == RootID {
+		return place{bucket: f.o.Bucket, prefix: f.o.Prefix}
+	}
+	if n.parent == nil {
+		return place{}
+	}
+	return f.placeOf(n.parent).child(n.part)
+}
+
+// keyOf is a file's bucket and key; needs f.mu and an attached node.
+func (f *FS) keyOf(n *node) (bucket, key string) {
+	p := f.placeOf(n.parent)
+	return p.bucket, p.list() + n.part.Elem
+}
+
+// versionOf needs f.mu; of a file that exists.
+func (f *FS) versionOf(n *node) s3.Version {
+	if n.parent == nil {
+		return n.last
+	}
+	bucket, key := f.keyOf(n)
+	return n.obj.version(bucket, key)
+}
+
+func (o object) version(bucket, key string) s3.Version {
+	return s3.Version{Bucket: bucket, Key: key, ETag: o.etag, Size: o.size, Modified: o.modified, Large: o.large}
+}
+
+func (f *FS) cacheID(v s3.Version) cache.ID {
+	return cache.ID{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key, ETag: v.ETag}
+}
+
+// local tells whether n must be kept though the kernel forgot it; needs f.mu.
+func (n *node) local() bool {
+	return n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
+}
+
+// unsent tells whether n, or anything below it, exists here and may not be in the store yet; needs f.mu.
+func (n *node) unsent() bool {
+	if n.draft != nil || n.held || n.sending != nil {
+		return true
+	}
+	for _, c := range n.children {
+		if c.unsent() {
+			return true
+		}
+	}
+	return false
+}
+
+// unsentDir tells whether nm is a directory that the store may not show yet, so that an object of its key is beside it; needs f.mu.
+func (n *node) unsentDir(nm string) bool {
+	c := n.children[nm]
+	return c != nil && c.kind == kindDir && c.unsent()
+}
+
+// detach takes n out of its directory; needs f.mu.
+func (f *FS) detach(n *node) {
+	if n.parent == nil {
+		return
+	}
+	if n.parent.children[n.name] == n {
+		delete(n.parent.children, n.name)
+	}
+	delete(f.later, n)
+	if n.kind != kindDir && n.obj.exists {
+		n.last = f.versionOf(n)
+	}
+	p := n.parent
+	n.parent = nil
+	f.dropUnused(p)
+	f.dropUnused(n)
+}
+
+// dropUnused forgets n, and then its parents, when nobody needs it; needs f.mu.
+func (f *FS) dropUnused(n *node) {
+	for n != nil && n.id != RootID && n.refs == 0 && !n.local() {
+		if _, waiting := f.later[n]; waiting {
+			return
+		}
+		delete(f.nodes, n.id)
+		if n.reader != nil {
+			f.closeReader(n)
+		}
+		p := n.parent
+		if p != nil && p.children[n.name] == n {
+			delete(p.children, n.name)
+		}
+		n.parent = nil
+		n = p
+	}
+}
+
+// Forget gives refs references back.
+func (f *FS) Forget(id, refs uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.nodes[id]
+	if n == nil {
+		return
+	}
+	n.refs -= min(refs, n.refs)
+	f.dropUnused(n)
+}
+
+// Path is where a node is, from the mount's top, for messages; "" for the top and for a node that is gone.
+func (f *FS) Path(id uint64) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pathOf(f.nodes[id])
+}
+
+func (f *FS) pathOf(n *node) string {
+	var parts []string
+	for ; n != nil && n.id != RootID; n = n.parent {
+		parts = append([]string{n.name}, parts...)
+	}
+	return strings.Join(parts, "/")
+}

@@ -1,0 +1,285 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"allasfs/cache"
+	"allasfs/fs/name"
+)
+
+// maxSize is S3's largest object.
+const maxSize = 5 << 40
+
+// Handle is one open file.
+type Handle struct {
+	f      *FS
+	n      *node
+	read   bool
+	write  bool
+	append bool
+	keep   bool
+}
+
+// Node is the id of the file's node.
+func (h *Handle) Node() uint64 { return h.n.id }
+
+// Writable tells whether the handle was opened for writing, so that closing it may have something to send.
+func (h *Handle) Writable() bool { return h.write }
+
+// KeepCache tells whether the kernel's pages of the file are still right.
+func (h *Handle) KeepCache() bool { return h.keep }
+
+// Open opens a file; flags as open(2) gives them. O_TRUNC empties it. What it shows is the version that the node was last known to be.
+func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error) {
+	f.mu.Lock()
+	n := f.nodes[id]
+	var stale bool
+	switch {
+	case n == nil || n.stale:
+		f.mu.Unlock()
+		return nil, syscall.ESTALE
+	case n.kind == kindDir:
+		f.mu.Unlock()
+		return nil, syscall.EISDIR
+	case n.kind == kindLink:
+		f.mu.Unlock()
+		return nil, syscall.ELOOP
+	default:
+		stale = n.draft == nil && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second)
+	}
+	f.mu.Unlock()
+	if stale {
+		if err := f.refresh(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	return f.open(ctx, n, flags)
+}
+
+func (f *FS) open(ctx context.Context, n *node, flags uint32) (*Handle, error) {
+	h := &Handle{f: f, n: n, append: flags&syscall.O_APPEND != 0}
+	switch flags & syscall.O_ACCMODE {
+	case syscall.O_RDONLY:
+		h.read = true
+	case syscall.O_WRONLY:
+		h.write = true
+	default:
+		h.read, h.write = true, true
+	}
+	if h.write || flags&syscall.O_TRUNC != 0 {
+		if err := f.writable(); err != nil {
+			return nil, err
+		}
+	}
+	f.mu.Lock()
+	n.handles++
+	f.handles++
+	if h.write {
+		n.writers++
+	}
+	h.keep = n.draft != nil || n.pages != "" && n.pages == n.obj.etag
+	if n.draft == nil {
+		n.pages = n.obj.etag
+	}
+	f.mu.Unlock()
+	if flags&syscall.O_TRUNC != 0 {
+		if err := f.truncate(ctx, n, 0); err != nil {
+			h.Release()
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// Create makes a file, or opens the one that is there (EEXIST with O_EXCL). The object comes to be at close. Adds a reference.
+func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32, mode uint32) (Attr, *Handle, error) {
+	if err := f.writable(); err != nil {
+		return Attr{}, nil, err
+	}
+	n, err := f.lookup(ctx, parent, nm)
+	switch {
+	case err == nil && flags&syscall.O_EXCL != 0:
+		err = os.ErrExist
+	case err == nil && n.kind == kindDir:
+		err = syscall.EISDIR
+	case isNotExist(err):
+		n, err = f.newFile(ctx, parent, nm, mode, knownAttrs{})
+		flags &^= syscall.O_TRUNC
+	}
+	var h *Handle
+	if err == nil {
+		h, err = f.open(ctx, n, flags)
+	}
+	if err != nil {
+		f.unpin(n)
+		return Attr{}, nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attrOf(n), h, nil
+}
+
+// newFile makes a pinned node with an empty draft and no object yet.
+func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32, at knownAttrs) (*node, error) {
+	f.mu.Lock()
+	d, err := f.directory(parent)
+	if err != nil {
+		f.mu.Unlock()
+		return nil, err
+	}
+	p := f.placeOf(d)
+	f.mu.Unlock()
+	part, err := childFor(p, nm)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.nameFree(ctx, parent, part); err != nil {
+		return nil, err
+	}
+	key := p.list() + part.Elem
+	at.known, at.contentType, at.mtime = true, contentType(key), time.Now()
+	if mode &= 0o7777; mode != 0o666&^f.o.Umask && !at.link {
+		at.hasMode, at.mode = true, mode
+	}
+	draft, err := f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: p.bucket, Key: key}, cache.Base{}, 0,
+		cache.Attrs{ContentType: at.contentType, Meta: at.encode()})
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := d.children[nm]; c != nil {
+		if c.local() || c.kind == kindDir {
+			go draft.Discard()
+			return nil, os.ErrExist
+		}
+		f.detach(c)
+	}
+	n := f.newNode(d, nm, part, kindFile)
+	if at.link {
+		n.kind = kindLink
+	}
+	n.draft, n.at, n.checked = draft, at, time.Now()
+	return pin(n), nil
+}
+
+// nameFree refuses names that would show as another one at once: the object beside a directory needs that directory.
+func (f *FS) nameFree(ctx context.Context, parent uint64, part name.Part) error {
+	if part.Continued {
+		return name.ErrInvalid
+	}
+	if !part.Object {
+		return nil
+	}
+	names := name.Encode(part.Elem, false)
+	d, err := f.lookup(ctx, parent, names[0])
+	if isNotExist(err) {
+		return name.ErrInvalid
+	}
+	if err != nil {
+		return err
+	}
+	defer f.unpin(d)
+	if d.kind != kindDir {
+		return name.ErrInvalid
+	}
+	return nil
+}
+
+// childFor checks a name for something new in a directory.
+func childFor(p place, nm string) (name.Part, error) {
+	if p.bucket == "" {
+		return name.Part{}, syscall.EPERM // only buckets live here
+	}
+	part, err := decode(p, nm)
+	if err != nil {
+		return part, err
+	}
+	return part, name.CheckKey(p.list() + part.Elem)
+}
+
+// Release ends the handle. A file that was unlinked goes with its last handle.
+func (h *Handle) Release() {
+	f, n := h.f, h.n
+	f.mu.Lock()
+	n.handles--
+	f.handles--
+	if h.write {
+		n.writers--
+	}
+	var draft *cache.Draft
+	if n.handles == 0 {
+		if n.reader != nil {
+			f.closeReader(n)
+		}
+		if n.unlinked && n.draft != nil {
+			draft, n.draft = n.draft, nil
+		}
+	}
+	f.dropUnused(n)
+	f.mu.Unlock()
+	if draft != nil {
+		if err := draft.Discard(); err != nil {
+			f.log.Warn("discard the data of an unlinked file", "err", err)
+		}
+	}
+}
+
+// closeReader needs f.mu; the closing itself waits for nobody.
+func (f *FS) closeReader(n *node) {
+	r := n.reader
+	n.reader = nil
+	f.wg.Add(1)
+	go func() {
+		defer f.wg.Done()
+		if err := r.Close(); err != nil {
+			f.log.Warn("close a cache file", "err", err)
+		}
+	}()
+}
+
+// refresh asks the store about a file that is known by its node alone. When it is another version now, an open node keeps the old one and the
+// kernel is told to look the name up again.
+func (f *FS) refresh(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	if n.parent == nil || n.kind == kindDir || n.draft != nil {
+		f.mu.Unlock()
+		return nil
+	}
+	bucket, key := f.keyOf(n)
+	f.mu.Unlock()
+	asked := time.Now()
+	o, err := f.o.Store.Head(ctx, bucket, key)
+	if err != nil && !isNotExist(err) {
+		return err
+	}
+	if err == nil {
+		f.learn(bucket, o)
+	}
+	f.mu.Lock()
+	parent, nm := n.parent, n.name
+	if parent == nil || n.draft != nil || n.checked.After(asked) {
+		f.mu.Unlock()
+		return nil
+	}
+	now := object{exists: true, etag: o.ETag, size: o.Size, modified: time.Unix(0, toSecond(o.Modified)), large: o.Large != 0}
+	switch {
+	case err == nil && (n.handles == 0 || n.obj.same(now)):
+		f.setObject(n, now)
+		n.checked = asked
+		f.mu.Unlock()
+		return nil
+	default:
+		f.leave(n)
+	}
+	pid := parent.id
+	f.mu.Unlock()
+	f.notifyEntry(pid, nm)
+	if err != nil && n.handles == 0 {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"allasfs/cache"
+	"allasfs/s3"
+)
+
+// adoptDrafts takes up what a crash left: closed drafts are sent in the background under the condition that they had, others wait for
+// `allasfs recover`. Drafts of other stores are left alone.
+func (f *FS) adoptDrafts() {
+	for _, d := range f.o.Cache.Drafts() {
+		if d.Target().Store != f.o.Name {
+			continue
+		}
+		f.orphans[d.ID()] = d
+		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
+			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
+			continue
+		}
+		f.wg.Add(1)
+		go func() {
+			defer f.wg.Done()
+			_ = f.sendOrphan(f.ctx, d, condition(d.Base())) // recorded there
+		}()
+	}
+}
+
+// sendOrphan sends a draft that no node holds.
+func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions) error {
+	if err := f.tree.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.tree.Release(1)
+	t := d.Target()
+	path := t.Bucket + "/" + t.Key
+	o, err := f.store(ctx, d, path, cond)
+	if err != nil {
+		state := cache.StateClosed
+		if errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err) {
+			state, err = cache.StateConflict, errStale{err}
+		}
+		f.record("upload", path, errors.Join(err, d.SetState(state, err.Error())))
+		return err
+	}
+	f.mu.Lock()
+	delete(f.orphans, d.ID())
+	f.mu.Unlock()
+	v := o.Version(t.Bucket)
+	v.Key = t.Key
+	f.log.Info("a file that a crash had left was sent", "bucket", t.Bucket, "key", t.Key)
+	if err := d.Commit(f.cacheID(v)); err != nil {
+		return d.Discard()
+	}
+	return nil
+}
+
+func (f *FS) orphan(id string) (*cache.Draft, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d := f.orphans[id]; d != nil {
+		return d, nil
+	}
+	return nil, fmt.Errorf("no kept file %q: %w", id, os.ErrNotExist)
+}
+
+// RecoverSend sends a kept draft; with force over whatever version is there now, else only over the one that it was made from (ESTALE).
+func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	d, err := f.orphan(id)
+	if err != nil {
+		return err
+	}
+	cond := condition(d.Base())
+	if force {
+		if cond, err = f.conditionNow(ctx, d); err != nil {
+			return err
+		}
+	}
+	return f.detached(ctx, func(ctx context.Context) error { return f.sendOrphan(ctx, d, cond) })
+}
+
+// conditionNow lets a draft replace the version that is there now. Bytes that it takes from the version that it was made from are fetched first.
+func (f *FS) conditionNow(ctx context.Context, d *cache.Draft) (s3.PutOptions, error) {
+	if base := baseVersion(d); base.ETag != "" && base.Size > 0 {
+		r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
+		defer r.Close()
+		if err := materialize(ctx, d, r); err != nil {
+			return s3.PutOptions{}, fmt.Errorf("the parts that were not changed are gone from the store: %w", err)
+		}
+	}
+	t := d.Target()
+	h, err := f.o.Store.Head(ctx, t.Bucket, t.Key)
+	if err != nil && !isNotExist(err) {
+		return s3.PutOptions{}, err
+	}
+	if h.Large != s3.NotLarge {
+		return s3.PutOptions{}, nil
+	}
+	return s3.PutOptions{IfNoneMatch: err != nil, IfMatch: h.ETag}, nil
+}
+
+// RecoverSave copies a kept draft's bytes to a new local file; the draft stays.
+func (f *FS) RecoverSave(ctx context.Context, id, file string) (err error) {
+	d, err := f.orphan(id)
+	if err != nil {
+		return err
+	}
+	body, done := f.bodyOf(ctx, d, &upload{})
+	defer done()
+	w, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, io.NewSectionReader(body, 0, d.Size()))
+	return errors.Join(err, w.Sync(), w.Close())
+}
+
+// RecoverDrop discards a kept draft.
+func (f *FS) RecoverDrop(ctx context.Context, id string) error {
+	d, err := f.orphan(id)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	delete(f.orphans, id)
+	f.mu.Unlock()
+	return d.Discard()
+}

@@ -1,0 +1,298 @@
+package fs
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"allasfs/cache"
+	"allasfs/fs/name"
+	"allasfs/s3"
+)
+
+// detached runs fn on the mount's context, so that a signal to the program cannot stop it half-way; ctx ends only the waiting.
+func (f *FS) detached(ctx context.Context, fn func(context.Context) error) error {
+	f.mu.Lock()
+	closed := f.closed
+	if !closed {
+		f.wg.Add(1)
+	}
+	f.mu.Unlock()
+	if closed {
+		return syscall.ENOTCONN
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer f.wg.Done()
+		done <- fn(f.ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Mkdir makes a directory; at the top of a project's mount a bucket. A directory is in the store as soon as anything below it is; an empty one gets
+// a marker within seconds. Adds a reference.
+func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (Attr, error) {
+	if err := f.writable(); err != nil {
+		return Attr{}, err
+	}
+	if err := f.absent(ctx, parent, nm); err != nil {
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	d, err := f.directory(parent)
+	if err != nil {
+		f.mu.Unlock()
+		return Attr{}, err
+	}
+	p := f.placeOf(d)
+	f.mu.Unlock()
+	part := name.Part{Elem: nm}
+	if p.bucket == "" {
+		err = f.makeBucket(ctx, nm)
+	} else if part, err = childFor(p, nm); err == nil && (part.Object || part.Continued) {
+		err = name.ErrInvalid
+	} else if err == nil {
+		err = name.CheckKey(p.list() + part.Elem + "/")
+	}
+	if err != nil {
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := d.children[nm]; c != nil {
+		if c.local() || c.kind == kindDir {
+			return Attr{}, os.ErrExist
+		}
+		f.detach(c)
+	}
+	n := f.newNode(d, nm, part, kindDir)
+	n.checked = time.Now()
+	n.obj.modified = n.checked
+	n.refs++
+	if mode &= 0o7777; mode != 0o777&^f.o.Umask {
+		n.at.hasMode, n.at.mode = true, mode
+	}
+	if f.keepable(n) {
+		n.held, n.empty, n.asked = true, true, true
+		f.schedule(n)
+	}
+	f.note(d, nm, change{e: entry{dir: true}})
+	n.listing = &listing{place: f.placeOf(n), started: n.checked, seq: f.seq, done: true, more: make(chan struct{})}
+	return f.attrOf(n), nil
+}
+
+func (f *FS) makeBucket(ctx context.Context, nm string) error {
+	if err := name.CheckBucket(nm); err != nil {
+		return err
+	}
+	return f.detached(ctx, func(ctx context.Context) error { return f.o.Store.MakeBucket(ctx, nm) })
+}
+
+// Rmdir removes an empty directory; at the top of a project's mount an empty bucket.
+func (f *FS) Rmdir(ctx context.Context, parent uint64, nm string) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	n, err := f.lookup(ctx, parent, nm)
+	if err != nil {
+		return err
+	}
+	defer f.unpin(n)
+	if n.kind != kindDir {
+		return syscall.ENOTDIR
+	}
+	return f.detached(ctx, func(ctx context.Context) error {
+		if err := f.tree.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer f.tree.Release(1)
+		return f.removeDir(ctx, n)
+	})
+}
+
+// removeDir runs under the tree's gate.
+func (f *FS) removeDir(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	if n.parent == nil {
+		f.mu.Unlock()
+		return os.ErrNotExist
+	}
+	for _, c := range n.children {
+		if c.unsent() {
+			f.mu.Unlock()
+			return s3.ErrNotEmpty
+		}
+	}
+	p, born, plain := f.placeOf(n), n.empty, n.plain
+	top := f.placeOf(n.parent).bucket == ""
+	f.mu.Unlock()
+	switch {
+	case top:
+		if err := f.o.Store.RemoveBucket(ctx, p.bucket); err != nil {
+			return err
+		}
+	default:
+		marker, child, err := f.below(ctx, p)
+		if err != nil {
+			return err
+		}
+		if child {
+			return s3.ErrNotEmpty
+		}
+		if marker {
+			if err := f.o.Store.Delete(ctx, p.bucket, p.prefix); err != nil {
+				return err
+			}
+		}
+		if plain {
+			if err := f.o.Store.Delete(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/")); err != nil {
+				return err
+			}
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	parent := n.parent
+	if parent == nil {
+		return nil
+	}
+	n.held = false
+	f.note(parent, n.name, change{gone: true})
+	if !born {
+		f.childGone(parent)
+	}
+	f.leave(n)
+	return nil
+}
+
+// Unlink removes a file or symbolic link. Handles that are open go on with its data. Of a Swift large object only the front object goes: its
+// segments stay in their bucket.
+func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	n, err := f.lookup(ctx, parent, nm)
+	if err != nil {
+		return err
+	}
+	defer f.unpin(n)
+	if n.kind == kindDir {
+		return syscall.EISDIR
+	}
+	return f.detached(ctx, func(ctx context.Context) error {
+		return f.exclusively(ctx, n, func() error { return f.removeFile(ctx, n) })
+	})
+}
+
+// removeFile runs with n's gate held whole.
+func (f *FS) removeFile(ctx context.Context, n *node) error {
+	if err := f.preserve(ctx, n); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	if n.parent == nil {
+		f.mu.Unlock()
+		return os.ErrNotExist
+	}
+	bucket, key := f.keyOf(n)
+	stored := n.obj.exists
+	f.mu.Unlock()
+	if stored {
+		if err := f.o.Store.Delete(ctx, bucket, key); err != nil {
+			return err
+		}
+	}
+	f.removed(n, stored)
+	return nil
+}
+
+// removed makes n a file without a name.
+func (f *FS) removed(n *node, stored bool) {
+	f.mu.Lock()
+	parent := n.parent
+	var draft *cache.Draft
+	if parent != nil {
+		f.note(parent, n.name, change{gone: true})
+		if stored {
+			f.childGone(parent)
+		}
+	}
+	n.unlinked, n.attrsUnsent = true, false
+	if n.handles == 0 {
+		draft, n.draft = n.draft, nil
+	}
+	f.detach(n)
+	f.mu.Unlock()
+	if draft != nil {
+		if err := draft.Discard(); err != nil {
+			f.log.Warn("discard the draft of a removed file", "err", err)
+		}
+	}
+}
+
+// preserve brings all bytes of an open file to the local disk, before the object that holds them goes.
+func (f *FS) preserve(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	open, d, r, o, at := n.handles > 0, n.draft, f.readerOf(n), n.obj, n.at
+	f.mu.Unlock()
+	if !open || !o.exists || o.size == 0 {
+		return nil
+	}
+	made := d == nil
+	if made {
+		var err error
+		f.mu.Lock()
+		v := f.versionOf(n)
+		f.mu.Unlock()
+		d, err = f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,
+			cache.Attrs{ContentType: at.contentType, Meta: at.encode()})
+		if err != nil {
+			return err
+		}
+	}
+	if err := materialize(ctx, d, r); err != nil {
+		if made {
+			d.Discard()
+		}
+		return err
+	}
+	if made {
+		f.mu.Lock()
+		n.draft = d
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+// materialize replaces a draft's ranges of the base by local bytes.
+func materialize(ctx context.Context, d *cache.Draft, base *cache.File) error {
+	buf := make([]byte, 1<<20)
+	for _, p := range d.Pieces() {
+		if p.Kind != cache.FromBase {
+			continue
+		}
+		for off := int64(0); off < p.Len; {
+			b := buf[:min(int64(len(buf)), p.Len-off)]
+			got, err := base.ReadAt(ctx, b, p.BaseOff+off)
+			if got < len(b) {
+				if err == nil || err == io.EOF {
+					err = io.ErrUnexpectedEOF
+				}
+				return err
+			}
+			if _, err := d.WriteAt(b, p.Off+off); err != nil {
+				return err
+			}
+			off += int64(got)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"allasfs/fs/name"
+	"allasfs/s3"
+)
+
+// Rename moves a file or directory within the mount, on the server; what newName named before is replaced, or os.ErrExist with noReplace. Buckets
+// are not renamed: EXDEV, so that mv copies.
+func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uint64, newName string, noReplace bool) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	src, err := f.lookup(ctx, parent, nm)
+	if err != nil {
+		return err
+	}
+	defer f.unpin(src)
+	dst, err := f.lookup(ctx, newParent, newName)
+	if err != nil && !isNotExist(err) {
+		return err
+	}
+	defer f.unpin(dst)
+	switch {
+	case dst == src:
+		return nil
+	case dst != nil && noReplace:
+		return os.ErrExist
+	case dst != nil && src.kind == kindDir && dst.kind != kindDir:
+		return syscall.ENOTDIR
+	case dst != nil && src.kind != kindDir && dst.kind == kindDir:
+		return syscall.EISDIR
+	}
+	to, err := f.spot(newParent, newName)
+	if err == nil && dst == nil {
+		err = f.nameFree(ctx, newParent, to.part)
+	}
+	if err != nil {
+		return err
+	}
+	if src.kind == kindDir {
+		return f.detached(ctx, func(ctx context.Context) error { return f.renameDir(ctx, src, dst, to) })
+	}
+	return f.detached(ctx, func(ctx context.Context) error { return f.renameFile(ctx, src, dst, to) })
+}
+
+// spot is a name in a directory where something is to be.
+type spot struct {
+	dir  *node
+	name string
+	part name.Part
+	key  string // of a file
+	at   place  // of the directory
+}
+
+func (f *FS) spot(parent uint64, nm string) (spot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d, err := f.directory(parent)
+	if err != nil {
+		return spot{}, err
+	}
+	p := f.placeOf(d)
+	if p.bucket == "" {
+		return spot{}, syscall.EXDEV
+	}
+	part, err := childFor(p, nm)
+	return spot{dir: d, name: nm, part: part, key: p.list() + part.Elem, at: p}, err
+}
+
+// renameFile sends what is unsent first, then copies on the server and removes the source.
+func (f *FS) renameFile(ctx context.Context, src, dst *node, to spot) error {
+	for {
+		if err := f.flush(ctx, src); err != nil {
+			return err
+		}
+		again := false
+		move := func() error {
+			f.mu.Lock()
+			again = src.draft != nil && !src.unlinked
+			f.mu.Unlock()
+			if again {
+				return nil
+			}
+			return f.moveFile(ctx, src, dst, to)
+		}
+		err := f.exclusively(ctx, src, func() error {
+			if dst == nil {
+				return move()
+			}
+			if err := dst.gate.Acquire(ctx, whole); err != nil {
+				return err
+			}
+			defer dst.gate.Release(whole)
+			return move()
+		})
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// moveFile runs with the gates of both files held whole.
+func (f *FS) moveFile(ctx context.Context, src, dst *node, to spot) error {
+	f.mu.Lock()
+	if src.parent == nil || !src.obj.exists {
+		f.mu.Unlock()
+		return os.ErrNotExist
+	}
+	v, o, at, unsent := f.versionOf(src), src.obj, src.at, src.attrsUnsent
+	f.mu.Unlock()
+	opts := s3.CopyOptions{}
+	if unsent && !o.large {
+		full, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
+		if err != nil {
+			return err
+		}
+		at = full
+		opts = s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()}
+	}
+	if dst != nil {
+		if err := f.preserve(ctx, dst); err != nil {
+			return err
+		}
+	}
+	now, err := f.o.Store.Copy(ctx, v, to.at.bucket, to.key, opts)
+	if err != nil {
+		return err
+	}
+	if err := f.o.Store.Delete(ctx, v.Bucket, v.Key); err != nil {
+		return err
+	}
+	if dst != nil {
+		f.removed(dst, false)
+	}
+	f.moved(src, v, now, at, to)
+	return nil
+}
+
+// moved makes the node what the store holds now.
+func (f *FS) moved(n *node, old s3.Version, now s3.Object, at knownAttrs, to spot) {
+	v := now.Version(to.at.bucket)
+	v.Key, v.Size = to.key, old.Size
+	f.o.Cache.Rename(f.cacheID(old), f.cacheID(v))
+	if at.known {
+		at.modified = now.Modified
+		f.attrs.Add(versionKey{to.at.bucket, to.key, now.ETag}, at)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n.reader != nil {
+		f.closeReader(n)
+	}
+	oldDir := n.parent
+	if oldDir != nil {
+		f.note(oldDir, n.name, change{gone: true})
+		f.childGone(oldDir)
+	}
+	f.attach(n, to)
+	if n.pages == n.obj.etag {
+		n.pages = now.ETag
+	}
+	n.obj.etag, n.obj.large, n.at, n.attrsUnsent, n.checked = now.ETag, now.Large != s3.NotLarge, at, false, time.Now()
+	if !now.Modified.IsZero() {
+		n.obj.modified = now.Modified.Truncate(time.Second)
+	}
+	f.noteFile(n)
+	f.childStored(to.dir)
+	if oldDir != nil {
+		f.dropUnused(oldDir)
+	}
+}
+
+// attach moves n to a new place; needs f.mu. Whatever had the name there is detached.
+func (f *FS) attach(n *node, to spot) {
+	if c := to.dir.children[to.name]; c != nil && c != n {
+		f.leave(c)
+	}
+	if n.parent != nil && n.parent.children[n.name] == n {
+		delete(n.parent.children, n.name)
+	}
+	n.parent, n.name, n.part = to.dir, to.name, to.part
+	to.dir.children[to.name] = n
+}

@@ -1,0 +1,409 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"allasfs/cache"
+	"allasfs/s3"
+)
+
+// sendOp is one sending of a file that several closers may wait for.
+type sendOp struct {
+	done chan struct{}
+	err  error // once done
+}
+
+// upload is the progress of one draft on its way.
+type upload struct {
+	path string
+	size int64
+	sent atomic.Int64
+}
+
+// flush sends n's draft if there is one and waits for that; ctx ends only the waiting. A draft that could not be sent is tried again by the next flush.
+func (f *FS) flush(ctx context.Context, n *node) error {
+	for {
+		f.mu.Lock()
+		op := n.sending
+		joined := op != nil
+		if op == nil {
+			if n.draft == nil || n.unlinked {
+				f.mu.Unlock()
+				return nil
+			}
+			op = &sendOp{done: make(chan struct{})}
+			n.sending = op
+			f.wg.Add(1)
+			go f.runSend(n, op)
+		}
+		f.mu.Unlock()
+		select {
+		case <-op.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !joined || op.err != nil {
+			return op.err
+		}
+	}
+}
+
+func (f *FS) runSend(n *node, op *sendOp) {
+	defer f.wg.Done()
+	err := f.exclusively(f.ctx, n, func() error { return f.sendNode(f.ctx, n) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	op.err = err
+	n.sending = nil
+	close(op.done)
+	f.dropUnused(n)
+}
+
+// exclusively runs fn while no write and no other change of n runs, and no directory is renamed.
+func (f *FS) exclusively(ctx context.Context, n *node, fn func() error) error {
+	if err := f.tree.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.tree.Release(1)
+	if err := n.gate.Acquire(ctx, whole); err != nil {
+		return err
+	}
+	defer n.gate.Release(whole)
+	return fn()
+}
+
+// sendNode sends n's draft with n's attributes; n's gate is held whole.
+func (f *FS) sendNode(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	d, at, o := n.draft, n.at, n.obj
+	if d == nil || n.unlinked || n.parent == nil {
+		f.mu.Unlock()
+		return nil
+	}
+	path := f.pathOf(n)
+	bucket, key := f.keyOf(n)
+	f.mu.Unlock()
+
+	at, err := f.fullAttrs(ctx, bucket, key, o, at)
+	if err == nil {
+		err = errors.Join(
+			d.SetTarget(cache.Target{Store: f.o.Name, Bucket: bucket, Key: key}),
+			d.SetAttrs(cache.Attrs{ContentType: at.contentType, Meta: at.encode()}),
+			d.SetState(cache.StateClosed, ""))
+	}
+	var sent s3.Object
+	if err == nil {
+		sent, err = f.store(ctx, d, path, condition(d.Base()))
+	}
+	if err != nil {
+		return f.sendFailed(n, d, path, err)
+	}
+	f.sent(n, d, bucket, key, sent, at)
+	return nil
+}
+
+// fullAttrs completes attributes by the store's where a listing told none: what the object carries must not be lost by a change of its bytes.
+func (f *FS) fullAttrs(ctx context.Context, bucket, key string, o object, at knownAttrs) (knownAttrs, error) {
+	if at.known || !o.exists {
+		if at.contentType == "" {
+			at.contentType = contentType(key)
+		}
+		return at, nil
+	}
+	h, err := f.o.Store.Head(ctx, bucket, key)
+	if err != nil {
+		return at, err
+	}
+	return attrsOf(h).with(at), nil
+}
+
+// with lays what is set in b over a.
+func (a knownAttrs) with(b knownAttrs) knownAttrs {
+	if b.hasMode {
+		a.hasMode, a.mode = true, b.mode
+	}
+	if b.hasOwner {
+		a.hasOwner, a.uid, a.gid = true, b.uid, b.gid
+	}
+	if !b.mtime.IsZero() {
+		a.mtime = b.mtime
+	}
+	return a
+}
+
+// sent makes the stored object the state of n, and the draft's bytes blocks of the cache.
+func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at knownAttrs) {
+	v := o.Version(bucket)
+	v.Key, v.Size = key, d.Size()
+	at.modified = o.Modified
+	f.attrs.Add(versionKey{bucket, key, o.ETag}, at)
+	if err := d.Commit(f.cacheID(v)); err != nil {
+		f.log.Warn("keep what was sent in the cache", "bucket", bucket, "key", key, "err", err)
+		if err := d.Discard(); err != nil {
+			f.log.Warn("discard a draft that was sent", "bucket", bucket, "key", key, "err", err)
+		}
+	}
+	modified := o.Modified
+	if modified.IsZero() {
+		modified = time.Now()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n.reader != nil {
+		f.closeReader(n)
+	}
+	if n.pages == n.obj.etag {
+		n.pages = o.ETag
+	}
+	n.draft, n.at, n.checked, n.attrsUnsent = nil, at, time.Now(), false
+	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
+	if n.parent != nil {
+		f.noteFile(n)
+		f.childStored(n.parent)
+	}
+}
+
+// noteFile records what the store now holds of an attached file; needs f.mu.
+func (f *FS) noteFile(n *node) {
+	f.note(n.parent, n.name, change{e: entry{etag: n.obj.etag, size: n.obj.size, modified: toSecond(n.obj.modified), large: n.obj.large}})
+}
+
+// sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
+func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
+	conflict := errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err) && d.Base().ETag != ""
+	state, reason := cache.StateClosed, err.Error()
+	if conflict {
+		state, err = cache.StateConflict, errStale{err}
+	}
+	if serr := d.SetState(state, reason); serr != nil {
+		f.log.Error("journal of a draft", "path", path, "err", serr)
+	}
+	f.record("upload", path, err)
+	if !conflict {
+		return err
+	}
+	f.mu.Lock()
+	parent, nm := n.parent, n.name
+	n.draft = nil
+	f.orphans[d.ID()] = d
+	delete(parent.changes, nm)
+	parent.listing = nil
+	f.leave(n)
+	pid := parent.id
+	f.mu.Unlock()
+	f.notifyEntry(pid, nm)
+	return err
+}
+
+// condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.
+func condition(b cache.Base) s3.PutOptions {
+	return s3.PutOptions{IfNoneMatch: b.ETag == "", IfMatch: b.ETag}
+}
+
+// baseVersion is the version that a draft was made from.
+func baseVersion(d *cache.Draft) s3.Version {
+	t, b := d.Target(), d.Base()
+	return s3.Version{Bucket: t.Bucket, Key: t.Key, ETag: b.ETag, Size: b.Size, Modified: b.Modified, Large: b.Large}
+}
+
+// store brings a draft to its target by the fewest requests, on a condition, and returns the object that the store now holds. The draft stays.
+func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (s3.Object, error) {
+	t, b, a := d.Target(), d.Base(), d.Attrs()
+	o.ContentType, o.Meta = a.ContentType, a.Meta
+	base := baseVersion(d)
+	if b.Large && o.IfMatch == b.ETag {
+		o.IfMatch = "" // no condition of the gateway's fits
+		if err := f.unchanged(ctx, base); err != nil {
+			return s3.Object{}, err
+		}
+	}
+	up := f.track(path, d.Size())
+	defer f.untrack(up)
+	body, done := f.bodyOf(ctx, d, up)
+	defer done()
+	parts := plan(d.Pieces(), d.Size(), b.ETag != "" && !b.Large)
+	switch {
+	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
+		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
+	case len(parts) == 1 && !parts[0].copy:
+		if err := f.parts.Acquire(ctx, 1); err != nil {
+			return s3.Object{}, err
+		}
+		defer f.parts.Release(1)
+		return f.o.Store.Put(ctx, t.Bucket, t.Key, body, d.Size(), o)
+	}
+	return f.multipart(ctx, t, base, body, parts, o)
+}
+
+// unchanged is os.ErrNotExist or s3.ErrChanged when v is not the key's version any more.
+func (f *FS) unchanged(ctx context.Context, v s3.Version) error {
+	h, err := f.o.Store.Head(ctx, v.Bucket, v.Key)
+	if err == nil && h.ETag != v.ETag {
+		err = s3.ErrChanged
+	}
+	return err
+}
+
+func (f *FS) multipart(ctx context.Context, t cache.Target, base s3.Version, body *draftBody, parts []part, o s3.PutOptions) (s3.Object, error) {
+	id, err := f.o.Store.CreateMultipart(ctx, t.Bucket, t.Key, o)
+	if err != nil {
+		return s3.Object{}, err
+	}
+	done := make([]s3.Part, len(parts))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, p := range parts {
+		if err := f.parts.Acquire(gctx, 1); err != nil {
+			break
+		}
+		g.Go(func() (err error) {
+			defer f.parts.Release(1)
+			if p.copy {
+				done[i], err = f.o.Store.CopyPart(gctx, t.Bucket, t.Key, id, i+1, base, p.baseOff, p.n)
+				body.up.sent.Add(p.n)
+				return err
+			}
+			done[i], err = f.o.Store.PutPart(gctx, t.Bucket, t.Key, id, i+1, io.NewSectionReader(body.in(gctx), p.off, p.n), p.n)
+			return err
+		})
+	}
+	err = g.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	var obj s3.Object
+	if err == nil {
+		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
+	}
+	if err != nil {
+		f.abort(ctx, t, id)
+	}
+	return obj, err
+}
+
+// abort drops an upload that failed, even when ctx ended.
+func (f *FS) abort(ctx context.Context, t cache.Target, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := f.o.Store.Abort(ctx, t.Bucket, t.Key, id); err != nil && !isNotExist(err) {
+		f.log.Warn("abort a multipart upload", "bucket", t.Bucket, "key", t.Key, "err", err)
+	}
+}
+
+// draftBody reads a draft as the bytes of an upload and counts what was read.
+type draftBody struct {
+	ctx  context.Context
+	d    *cache.Draft
+	up   *upload
+	base func(context.Context, []byte, int64) (int, error)
+}
+
+// bodyOf reads a draft, and the version that it was made from where it did not change that, until done is called.
+func (f *FS) bodyOf(ctx context.Context, d *cache.Draft, up *upload) (body *draftBody, done func()) {
+	body = &draftBody{ctx: ctx, d: d, up: up, base: noBase}
+	base := baseVersion(d)
+	if base.ETag == "" || base.Size == 0 {
+		return body, func() {}
+	}
+	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
+	body.base = r.ReadAt
+	return body, func() { r.Close() }
+}
+
+// in is the same body under another context.
+func (b *draftBody) in(ctx context.Context) *draftBody {
+	c := *b
+	c.ctx = ctx
+	return &c
+}
+
+// ReadAt implements io.ReaderAt. A file that ends early is an error, never a shorter object.
+func (b *draftBody) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.d.ReadAt(b.ctx, p, off, b.base)
+	b.up.sent.Add(int64(n))
+	return n, err
+}
+
+func (f *FS) track(path string, size int64) *upload {
+	up := &upload{path: path, size: size}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.uploads[up] = struct{}{}
+	return up
+}
+
+func (f *FS) untrack(up *upload) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.uploads, up)
+}
+
+// unsentNodes are the files with drafts that ought to be in the store.
+func (f *FS) unsentNodes() []*node {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*node
+	for _, n := range f.nodes {
+		if n.draft != nil && !n.unlinked && !n.stale {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// sendAttrs brings attributes that were changed after the last sending to the store: a copy of the object onto itself, without its bytes.
+func (f *FS) sendAttrs(ctx context.Context, n *node) error {
+	return f.exclusively(ctx, n, func() error {
+		f.mu.Lock()
+		if !n.attrsUnsent || n.draft != nil || n.parent == nil || !n.obj.exists || n.obj.large {
+			n.attrsUnsent = false
+			f.mu.Unlock()
+			return nil
+		}
+		v, at, o, path := f.versionOf(n), n.at, n.obj, f.pathOf(n)
+		f.mu.Unlock()
+		at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
+		if err == nil {
+			var now s3.Object
+			now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()})
+			if err == nil {
+				f.attrsSent(n, v, now, at)
+				return nil
+			}
+		}
+		f.mu.Lock()
+		n.attrsUnsent = false
+		f.mu.Unlock()
+		f.record("set attributes", path, err)
+		return err
+	})
+}
+
+func (f *FS) attrsSent(n *node, v s3.Version, now s3.Object, at knownAttrs) {
+	at.modified = now.Modified
+	f.attrs.Add(versionKey{v.Bucket, v.Key, now.ETag}, at)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n.attrsUnsent, n.at, n.checked = false, at, time.Now()
+	if !now.Modified.IsZero() {
+		n.obj.modified = now.Modified.Truncate(time.Second)
+	}
+	if n.obj.etag != now.ETag && now.ETag != "" { // a server whose copies of multipart objects get another ETag
+		if n.pages == n.obj.etag {
+			n.pages = now.ETag
+		}
+		n.obj.etag = now.ETag
+		if n.reader != nil {
+			f.closeReader(n)
+		}
+	}
+	if n.parent != nil {
+		f.noteFile(n)
+	}
+}

@@ -1,0 +1,193 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+)
+
+// settleAfter is how long attributes and directory markers wait for what usually follows them: a rename, a child, a removal.
+const settleAfter = time.Second
+
+func (f *FS) node(id uint64) (*node, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.nodes[id]; n != nil {
+		return n, nil
+	}
+	return nil, syscall.ESTALE
+}
+
+// Getattr returns a node's attributes, asking the store when what is known is older than the TTL.
+func (f *FS) Getattr(ctx context.Context, id uint64) (Attr, error) {
+	n, err := f.node(id)
+	if err != nil {
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	ask := n.kind != kindDir && n.draft == nil && !n.attrsUnsent && n.sending == nil && n.parent != nil && !f.fresh(n.checked)
+	f.mu.Unlock()
+	if ask {
+		if err := f.refresh(ctx, n); err != nil {
+			return Attr{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attrOf(n), nil
+}
+
+// Setattr changes what c names; h is the open handle it came through, or nil. A new size without a handle is in the store when it returns; other
+// attributes follow within seconds, at fsync, or with the bytes when the file is closed. Directories and Swift large objects keep theirs for the
+// life of the mount only.
+func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr, error) {
+	if err := f.writable(); err != nil {
+		return Attr{}, err
+	}
+	n, err := f.node(id)
+	if err != nil {
+		return Attr{}, err
+	}
+	if c.Size != nil {
+		if err := f.setSize(ctx, n, h, *c.Size); err != nil {
+			return Attr{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.setAttrs(n, c) && n.kind != kindDir && n.draft == nil && n.obj.exists && n.parent != nil {
+		n.attrsUnsent = true
+		f.schedule(n)
+	}
+	return f.attrOf(n), nil
+}
+
+func (f *FS) setSize(ctx context.Context, n *node, h *Handle, size int64) error {
+	switch {
+	case n.kind == kindDir:
+		return syscall.EISDIR
+	case n.kind == kindLink:
+		return syscall.EINVAL
+	case h != nil && !h.write:
+		return syscall.EINVAL
+	}
+	f.mu.Lock()
+	same := n.draft == nil && n.obj.exists && n.obj.size == size
+	f.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := f.truncate(ctx, n, size); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	open := n.writers > 0
+	f.mu.Unlock()
+	if open {
+		return nil
+	}
+	return f.flush(ctx, n)
+}
+
+// setAttrs tells whether anything changed; needs f.mu.
+func (f *FS) setAttrs(n *node, c Change) bool {
+	was := f.attrOf(n)
+	if c.Mode != nil && *c.Mode&0o7777 != was.Mode&0o7777 {
+		n.at.hasMode, n.at.mode = true, *c.Mode&0o7777
+	}
+	uid, gid := was.UID, was.GID
+	if c.UID != nil {
+		uid = *c.UID
+	}
+	if c.GID != nil {
+		gid = *c.GID
+	}
+	if uid != was.UID || gid != was.GID {
+		n.at.hasOwner, n.at.uid, n.at.gid = true, uid, gid
+	}
+	if c.Mtime != nil {
+		n.at.mtime = *c.Mtime
+	}
+	now := f.attrOf(n)
+	return now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID || !now.Mtime.Equal(was.Mtime)
+}
+
+// Symlink makes a symbolic link as s3fs stores it: an object whose mode says so and whose bytes are the target. Adds a reference.
+func (f *FS) Symlink(ctx context.Context, parent uint64, nm, target string) (Attr, error) {
+	if err := f.writable(); err != nil {
+		return Attr{}, err
+	}
+	if len(target) == 0 || len(target) >= 4096 {
+		return Attr{}, syscall.ENAMETOOLONG
+	}
+	if err := f.absent(ctx, parent, nm); err != nil {
+		return Attr{}, err
+	}
+	n, err := f.newFile(ctx, parent, nm, 0o777, knownAttrs{link: true})
+	if err != nil {
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	d := n.draft
+	n.target = target
+	f.mu.Unlock()
+	if _, err = d.WriteAt([]byte(target), 0); err == nil {
+		err = f.flush(ctx, n)
+	}
+	if err != nil {
+		f.abandon(n)
+		f.unpin(n)
+		return Attr{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attrOf(n), nil
+}
+
+// absent is os.ErrExist when the name is taken.
+func (f *FS) absent(ctx context.Context, parent uint64, nm string) error {
+	n, err := f.lookup(ctx, parent, nm)
+	if err == nil {
+		f.unpin(n)
+		return os.ErrExist
+	}
+	if isNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+// Readlink returns a symbolic link's target.
+func (f *FS) Readlink(ctx context.Context, id uint64) (string, error) {
+	n, err := f.node(id)
+	if err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	k, target, size := n.kind, n.target, n.obj.size
+	f.mu.Unlock()
+	if k != kindLink {
+		return "", syscall.EINVAL
+	}
+	if target != "" {
+		return target, nil
+	}
+	p := make([]byte, min(size, 4095))
+	got, err := f.read(ctx, n, p, 0)
+	return string(p[:got]), err
+}
+
+// abandon drops a new file that could not be stored.
+func (f *FS) abandon(n *node) {
+	f.mu.Lock()
+	d := n.draft
+	n.draft, n.unlinked = nil, true
+	f.detach(n)
+	f.mu.Unlock()
+	if d != nil {
+		if err := d.Discard(); err != nil {
+			f.log.Warn("discard a draft", "err", err)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package fs
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"allasfs/cache"
+)
+
+// Status is what `allasfs status` shows of a mount.
+type Status struct {
+	Source   string        `json:"source"`
+	Since    time.Time     `json:"since"`
+	ReadOnly bool          `json:"read_only"`
+	Uploads  []UploadState `json:"uploads"` // running and waiting
+	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
+	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
+	Cache    cache.Stats   `json:"cache"`
+	Nodes    int           `json:"nodes"`
+	Handles  int           `json:"handles"`
+}
+
+// UploadState is a file on its way to the store.
+type UploadState struct {
+	Path string `json:"path"`
+	Size int64  `json:"size"` // bytes
+	Sent int64  `json:"sent"` // bytes
+}
+
+// DraftState is a changed file that is not in the store.
+type DraftState struct {
+	ID     string `json:"id"`
+	Path   string `json:"path"` // bucket/key
+	Size   int64  `json:"size"`
+	State  string `json:"state"` // open, closed, conflict
+	Reason string `json:"reason"`
+}
+
+// ErrorRecord is something that went wrong.
+type ErrorRecord struct {
+	Time time.Time `json:"time"`
+	Op   string    `json:"op"`
+	Path string    `json:"path"`
+	Text string    `json:"text"` // plain words: what failed, why, what to do
+}
+
+// Status returns a picture of the mount.
+func (f *FS) Status() Status {
+	s := Status{Source: f.source(), Since: f.since, ReadOnly: f.o.ReadOnly, Cache: f.o.Cache.Stats()}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for up := range f.uploads {
+		s.Uploads = append(s.Uploads, UploadState{up.path, up.size, min(up.sent.Load(), up.size)})
+	}
+	for _, n := range f.nodes {
+		if n.draft != nil && !n.unlinked {
+			s.Drafts = append(s.Drafts, draftState(n.draft))
+		}
+	}
+	for _, d := range f.orphans {
+		s.Drafts = append(s.Drafts, draftState(d))
+	}
+	slices.SortFunc(s.Uploads, func(a, b UploadState) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
+	s.Errors = slices.Clone(f.errors)
+	slices.Reverse(s.Errors)
+	s.Nodes, s.Handles = len(f.nodes), f.handles
+	return s
+}
+
+func (f *FS) source() string {
+	if f.o.Bucket == "" {
+		return f.o.Name
+	}
+	return f.o.Name + ":" + f.o.Bucket + "/" + f.o.Prefix
+}
+
+func draftState(d *cache.Draft) DraftState {
+	t := d.Target()
+	state, reason := d.State()
+	words := map[cache.State]string{cache.StateOpen: "open", cache.StateClosed: "closed", cache.StateConflict: "conflict"}
+	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Size: d.Size(), State: words[state], Reason: reason}
+}
+
+// record keeps an error for status and logs it: the program may never look at what close(2) returned.
+func (f *FS) record(op, path string, err error) {
+	f.log.Error(op, "path", path, "err", err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errors = append(f.errors, ErrorRecord{time.Now(), op, path, err.Error()})
+	if len(f.errors) > maxErrors {
+		f.errors = slices.Delete(f.errors, 0, len(f.errors)-maxErrors)
+	}
+}
