@@ -107,7 +107,7 @@ func (d *DirHandle) advance(ctx context.Context) error {
 	}
 	d.f.mu.Lock()
 	_, hidden := d.override(e.name)
-	beside := hidden && !e.dir && d.n.unsentDir(e.name)
+	beside := hidden && !e.dir && e.size > 0 && d.n.unsentDir(e.name)
 	d.f.mu.Unlock()
 	switch {
 	case !hidden:

@@ -63,10 +63,22 @@ func (m *model) hasPrefix(p string) bool {
 	return false
 }
 
-// kept gives a directory that lost a child its marker; stored takes the markers above a new key away.
+// kept gives a directory that lost its last child its marker, and takes one beside a child away; stored takes the markers above a new key away.
 func (m *model) kept(dir string) {
-	if dir != "" && !m.hasPrefix(dir+"/") {
-		m.keys[keyOf(dir)+"/"] = nil
+	if dir == "" {
+		return
+	}
+	marker := keyOf(dir) + "/"
+	_, had := m.keys[marker]
+	delete(m.keys, marker)
+	switch {
+	case m.hasPrefix(marker):
+	case had:
+		m.keys[marker] = nil
+	default:
+		m.keys[marker] = nil
+		above, _ := split(dir)
+		m.stored(above)
 	}
 }
 
