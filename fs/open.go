@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -99,15 +100,15 @@ func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32,
 	if err := f.writable(); err != nil {
 		return Attr{}, nil, err
 	}
-	n, err := f.lookup(ctx, parent, nm)
+	n, made, err := f.lookupOrMake(ctx, parent, nm, mode)
 	switch {
-	case err == nil && flags&syscall.O_EXCL != 0:
-		err = os.ErrExist
-	case err == nil && n.kind == kindDir:
-		err = syscall.EISDIR
-	case isNotExist(err):
-		n, err = f.newFile(ctx, parent, nm, mode, knownAttrs{})
+	case err != nil:
+	case made:
 		flags &^= syscall.O_TRUNC
+	case flags&syscall.O_EXCL != 0:
+		err = os.ErrExist
+	case n.kind == kindDir:
+		err = syscall.EISDIR
 	}
 	var h *Handle
 	if err == nil {
@@ -122,6 +123,19 @@ func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32,
 	return f.attrOf(n), h, nil
 }
 
+// lookupOrMake finds a name or makes a new file of it; another call may be making it at the same time.
+func (f *FS) lookupOrMake(ctx context.Context, parent uint64, nm string, mode uint32) (n *node, made bool, err error) {
+	for {
+		n, err := f.lookup(ctx, parent, nm)
+		if !isNotExist(err) {
+			return n, false, err
+		}
+		if n, err = f.newFile(ctx, parent, nm, mode, knownAttrs{}); !errors.Is(err, os.ErrExist) {
+			return n, err == nil, err
+		}
+	}
+}
+
 // newFile makes a pinned node with an empty draft and no object yet.
 func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32, at knownAttrs) (*node, error) {
 	f.mu.Lock()
@@ -130,7 +144,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		f.mu.Unlock()
 		return nil, err
 	}
-	p := f.placeOf(d)
+	p, began := f.placeOf(d), time.Now()
 	f.mu.Unlock()
 	part, err := childFor(p, nm)
 	if err != nil {
@@ -152,11 +166,11 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := d.children[nm]; c != nil {
-		if c.local() || c.kind == kindDir {
-			go draft.Discard()
+		if c.unsent() || c.checked.After(began) {
+			f.wg.Go(func() { _ = draft.Discard() }) // nothing was written to it
 			return nil, os.ErrExist
 		}
-		f.detach(c)
+		f.leave(c)
 	}
 	n := f.newNode(d, nm, part, kindFile)
 	if at.link {

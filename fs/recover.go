@@ -18,7 +18,9 @@ func (f *FS) adoptDrafts() {
 		if d.Target().Store != f.o.Name {
 			continue
 		}
+		f.mu.Lock()
 		f.orphans[d.ID()] = d
+		f.mu.Unlock()
 		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
 			continue

@@ -222,7 +222,7 @@ func (f *FS) dirMoved(src *node, keys []movedKey, bucket string, to spot) {
 	defer f.mu.Unlock()
 	oldDir := src.parent
 	f.note(oldDir, src.name, change{gone: true})
-	if len(keys) > 0 {
+	if len(keys) > 0 || !src.empty {
 		f.childGone(oldDir)
 	}
 	f.attach(src, to)

@@ -1,0 +1,56 @@
+// Package mount is the face of a file system of package fs to the Linux kernel, by FUSE. It unpacks requests, calls one method of fs each, and
+// maps errors to errnos in one table. It holds no state of files: node numbers are those of fs, so that there is one inode table.
+//
+// # What the kernel keeps
+//
+// Names (also those that do not exist) and attributes are trusted by the kernel for [allasfs/fs.FS.TTL]; 0 makes it ask each time. Pages of a file are
+// kept over opens while the version is the same (fs.Handle.KeepCache), and dropped when its size or modification time changes. What package
+// fs learns earlier than the TTL's end, it tells by the notifier: a queue, emptied by one goroutine, because the kernel answers a notification
+// only when it can lock the inode, which a request in progress may hold. Directories are not cached by the kernel: their entries come with attributes
+// (READDIRPLUS, always), which saves a LOOKUP a file to all that reads names and then looks at them.
+//
+// There is no write-back cache: it makes the kernel blind to changes by other clients. So write(2) goes to the draft at once, in requests of up to
+// 1 MiB, and a stat shows the draft's size. Shared writable mappings work; their pages come when the kernel writes them out, at msync(2), close(2)
+// or munmap(2).
+//
+// # Kernel settings
+//
+//	max_write, max_read   1 MiB: more gives nothing (the pages of a request are limited to 256), less costs throughput
+//	max_background        64 requests of readahead in flight, against the kernel's 12
+//	read_ahead_kb         1024 as root, by /sys/class/bdi; else the kernel's 128, which a file system cannot raise by itself
+//	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write
+//	ATOMIC_O_TRUNC        else a file that is about to be emptied is opened, perhaps fetched, and then truncated
+//	default_permissions   always: the kernel checks the permission bits that stat(2) shows, so that access(2), test -x and open(2) agree and
+//	                      allow_other cannot show a file of mode 0600 to everybody
+//	nosuid, nodev         always, unless the options say suid or dev (as root): objects are written by other people
+//	st_blksize            128 KiB: stdio and Python buffer that much, where 4 KiB would cost a request for every page written
+//	splice                off: replies are copied from memory, where the bytes are
+//
+// # Interrupts
+//
+// The kernel interrupts a request at any signal to the waiting thread, SIGCHLD or a profiler's timer included, and does not say which. A program does
+// not expect EINTR from a file, and a request given up for nothing is work lost. So an interrupted request looks at the caller's signals in /proc:
+//
+//   - the caller is being killed: the wait ends at once, so that nothing hangs that cannot be killed;
+//   - SIGINT, SIGTERM, SIGHUP or SIGQUIT wait for a handler of the program: the wait ends with EINTR after a second;
+//   - anything else: the request goes on, as on a local disk;
+//   - the signals cannot be seen (another PID namespace): EINTR after a second.
+//
+// What ends is the waiting. Uploads, renames and removals that have begun go on in package fs. A close(2) that belongs to the exit of a killed
+// program does not wait for the upload.
+//
+// # Locks
+//
+// flock(2) and fcntl(2) locks are the kernel's own: they work between the programs of this mount, not between mounts.
+//
+// # Errors
+//
+// See errno.go for the table. ENOSYS is never returned for a request that package fs serves: the kernel remembers it, and a flush that is
+// never asked for again is data lost. An error that its errno does not explain, and every failed upload, is logged once with operation and path. A
+// panic becomes EIO, with its stack in the log.
+//
+// # Mounting
+//
+// mount(2) is called directly where the kernel allows it (root, or a user namespace of its own), else fusermount3 does it; a directory /dev/fd/N stands for a FUSE connection that the caller has opened and
+// mounted (as apptainer --fusemount does). A dead mountpoint, whose daemon was killed, is cleared first.
+package mount

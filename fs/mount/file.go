@@ -1,0 +1,185 @@
+package mount
+
+import (
+	"context"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"allasfs/fs"
+)
+
+// file is one open file as the kernel numbers it.
+type file struct {
+	handle *fs.Handle
+	append bool // opened with O_APPEND
+
+	mu    sync.Mutex
+	pages *fs.Handle // opened without O_APPEND for the pages of mappings; nil until needed
+}
+
+// opened gives h a number. A handle that can have nothing to send needs no FLUSH; a new or emptied file has, though it be open for reading.
+func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) {
+	out.Fh = b.files.add(&file{handle: h, append: flags&syscall.O_APPEND != 0})
+	out.OpenFlags = 0
+	if h.KeepCache() {
+		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
+	}
+	if flags&syscall.O_ACCMODE == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
+		out.OpenFlags |= fuse.FOPEN_NOFLUSH
+	}
+}
+
+// Open implements fuse.RawFileSystem. ESTALE makes the kernel look the name up again and open what it is now.
+func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	h, err := b.fs.Open(r, in.NodeId, in.Flags)
+	if err != nil {
+		return b.status("open", in.NodeId, err)
+	}
+	b.opened(h, in.Flags, false, out)
+	return fuse.OK
+}
+
+// Create implements fuse.RawFileSystem.
+func (b *bridge) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	a, h, err := b.fs.Create(r, in.NodeId, name, in.Flags, in.Mode)
+	if err != nil {
+		return b.statusNamed("create", in.NodeId, name, err)
+	}
+	b.fillEntry(a, &out.EntryOut)
+	b.opened(h, in.Flags, true, &out.OpenOut)
+	return fuse.OK
+}
+
+// Read implements fuse.RawFileSystem. Less than was asked for means the end of the file to the kernel, so part of a failed read is not returned.
+func (b *bridge) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return nil, fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	n, err := f.handle.ReadAt(r, buf[:min(int(in.Size), len(buf))], int64(in.Offset))
+	if err != nil {
+		return nil, b.statusData("read", in.NodeId, err)
+	}
+	return fuse.ReadResultData(buf[:n]), fuse.OK
+}
+
+// Write implements fuse.RawFileSystem.
+func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return 0, fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	h, err := f.handle, error(nil)
+	if f.append && in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		h, err = b.pagesOf(r, f)
+	}
+	if err != nil {
+		return 0, b.status("write", in.NodeId, err)
+	}
+	n, err := h.WriteAt(r, data, int64(in.Offset))
+	if err != nil {
+		return uint32(n), b.status("write", in.NodeId, err)
+	}
+	return uint32(n), fuse.OK
+}
+
+// pagesOf returns a handle whose writes go where they say: pages of a mapping may come by any writable handle, one that appends included.
+func (b *bridge) pagesOf(ctx context.Context, f *file) (*fs.Handle, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pages != nil {
+		return f.pages, nil
+	}
+	h, err := b.fs.Open(ctx, f.handle.Node(), syscall.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	f.pages = h
+	return h, nil
+}
+
+// Flush implements fuse.RawFileSystem: each close(2), back when the object is in the store.
+func (b *bridge) Flush(cancel <-chan struct{}, in *fuse.FlushIn) fuse.Status {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	r.closing = true
+	return b.statusData("close", in.NodeId, f.handle.Flush(r))
+}
+
+// Fsync implements fuse.RawFileSystem.
+func (b *bridge) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	return b.statusData("fsync", in.NodeId, f.handle.Fsync(r))
+}
+
+// Release implements fuse.RawFileSystem.
+func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+	if f := b.files.remove(in.Fh); f != nil {
+		f.release()
+	}
+}
+
+func (f *file) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pages != nil {
+		f.pages.Release()
+	}
+	f.handle.Release()
+}
+
+// Fallocate implements fuse.RawFileSystem.
+func (b *bridge) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	return b.status("fallocate", in.NodeId, f.handle.Allocate(r, int64(in.Offset), int64(in.Length), in.Mode))
+}
+
+// Lseek implements fuse.RawFileSystem: SEEK_DATA and SEEK_HOLE.
+func (b *bridge) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+	f := b.files.get(in.Fh)
+	if f == nil {
+		return fuse.EBADF
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	off, err := f.handle.Seek(r, int64(in.Offset), int(in.Whence))
+	if err != nil {
+		return b.status("seek", in.NodeId, err)
+	}
+	out.Offset = uint64(off)
+	return fuse.OK
+}
+
+// CopyFileRange implements fuse.RawFileSystem. ENOSYS is right here: the kernel remembers it and copies through the page cache.
+func (b *bridge) CopyFileRange(<-chan struct{}, *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
+	return 0, fuse.ENOSYS
+}
+
+// Ioctl implements fuse.RawFileSystem: none is known.
+func (b *bridge) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
+	return fuse.Status(syscall.ENOTTY)
+}

@@ -1,0 +1,235 @@
+package mount
+
+import (
+	"fmt"
+	iofs "io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// model is what a bucket holds. Directories are those that files lie in; empty ones may come and go.
+type model map[string]string
+
+func (m model) isDir(path string) bool {
+	for p := range m {
+		if strings.HasPrefix(p, path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// underFile tells whether a file stands where a directory of path is needed.
+func (m model) underFile(path string) bool {
+	for p := filepath.Dir(path); p != "."; p = filepath.Dir(p) {
+		if _, file := m[p]; file {
+			return true
+		}
+	}
+	return false
+}
+
+// machine drives a mount, another client and the model.
+type machine struct {
+	m     *mounted
+	files model
+}
+
+// path draws a path of up to three names from an alphabet whose '-' sorts before the slash.
+func (x *machine) path(t *rapid.T) string {
+	if len(x.files) > 0 && rapid.Bool().Draw(t, "there") {
+		return rapid.SampledFrom(slices.Sorted(maps.Keys(x.files))).Draw(t, "path")
+	}
+	return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "a-", "aa"}), 1, 3).Draw(t, "names"), "/")
+}
+
+func data(t *rapid.T) string {
+	return rapid.StringOfN(rapid.RuneFrom([]rune("xyz")), 0, 30, -1).Draw(t, "data")
+}
+
+// emptyDir tells of a directory in the mount that holds no file.
+func (x *machine) emptyDir(path string) bool {
+	fi, err := os.Stat(x.m.path(path))
+	return err == nil && fi.IsDir() && !x.files.isDir(path)
+}
+
+func fail(t *rapid.T, format string, args ...any) { t.Fatalf(format, args...) }
+
+func (x *machine) write(t *rapid.T) {
+	path, text := x.path(t), data(t)
+	flags := rapid.SampledFrom([]int{os.O_TRUNC, os.O_APPEND, 0}).Draw(t, "flags")
+	dir := x.files.isDir(path) || x.emptyDir(path)
+	err := os.MkdirAll(filepath.Dir(x.m.path(path)), 0o755)
+	if x.files.underFile(path) {
+		if err == nil {
+			fail(t, "mkdir below a file succeeded: %s", path)
+		}
+		return
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.OpenFile(x.m.path(path), flags|os.O_CREATE|os.O_WRONLY, 0o644); err == nil {
+			_, err = f.WriteString(text)
+			if cerr := f.Close(); err == nil {
+				err = cerr
+			}
+		}
+	}
+	if dir {
+		if !os.IsExist(err) && err.(*os.PathError).Err != syscall.EISDIR {
+			fail(t, "open of the directory %s for writing: %v", path, err)
+		}
+		return
+	}
+	if err != nil {
+		fail(t, "write %s: %v", path, err)
+	}
+	old := x.files[path]
+	switch flags {
+	case os.O_TRUNC:
+		x.files[path] = text
+	case os.O_APPEND:
+		x.files[path] = old + text
+	default:
+		x.files[path] = text + old[min(len(text), len(old)):]
+	}
+}
+
+func (x *machine) truncate(t *rapid.T) {
+	path, size := x.path(t), rapid.IntRange(0, 40).Draw(t, "size")
+	old, file := x.files[path]
+	err := os.Truncate(x.m.path(path), int64(size))
+	if file != (err == nil) {
+		fail(t, "truncate %s: %v", path, err)
+	}
+	if file {
+		x.files[path] = (old + strings.Repeat("\x00", 40))[:size]
+	}
+}
+
+func (x *machine) remove(t *rapid.T) {
+	path := x.path(t)
+	_, file := x.files[path]
+	if err := syscall.Unlink(x.m.path(path)); file != (err == nil) {
+		fail(t, "unlink %s: %v", path, err)
+	}
+	delete(x.files, path)
+}
+
+func (x *machine) rmdir(t *rapid.T) {
+	path := x.path(t)
+	if err := syscall.Rmdir(x.m.path(path)); err == nil && x.files.isDir(path) {
+		fail(t, "rmdir of the full directory %s succeeded", path)
+	}
+}
+
+func (x *machine) rename(t *rapid.T) {
+	from, to := x.path(t), x.path(t)
+	text, file := x.files[from]
+	if from == to || x.files.underFile(to) || x.files.isDir(to) || x.emptyDir(to) || strings.HasPrefix(to+"/", from+"/") || strings.HasPrefix(from+"/", to+"/") {
+		return // POSIX's refusals are tested one by one
+	}
+	_, over := x.files[to]
+	if !file && (!x.files.isDir(from) || over) {
+		return
+	}
+	if err := os.MkdirAll(filepath.Dir(x.m.path(to)), 0o755); err != nil {
+		fail(t, "mkdir for %s: %v", to, err)
+	}
+	if err := os.Rename(x.m.path(from), x.m.path(to)); err != nil {
+		fail(t, "rename %s to %s: %v", from, to, err)
+	}
+	if file {
+		delete(x.files, from)
+		x.files[to] = text
+		return
+	}
+	for p, text := range maps.Clone(x.files) {
+		if rest, in := strings.CutPrefix(p, from+"/"); in {
+			delete(x.files, p)
+			x.files[to+"/"+rest] = text
+		}
+	}
+}
+
+// otherPut and otherDelete are what another client does.
+func (x *machine) otherPut(t *rapid.T) {
+	path, text := x.path(t), data(t)
+	if x.files.underFile(path) || x.files.isDir(path) || x.emptyDir(path) {
+		return // a file beside a directory of its name: tested by itself
+	}
+	x.m.put(path, text)
+	x.files[path] = text
+}
+
+func (x *machine) otherDelete(t *rapid.T) {
+	path := x.path(t)
+	if _, file := x.files[path]; file {
+		x.m.remove(path)
+		delete(x.files, path)
+	}
+}
+
+// check compares the whole tree, through the mount and object by object.
+func (x *machine) check(t *rapid.T) {
+	seen := model{}
+	err := filepath.WalkDir(x.m.dir, func(path string, e iofs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fi, err := os.Stat(path)
+		if err != nil || fi.Size() != int64(len(text)) {
+			return fmt.Errorf("stat %s: size %d, read %d bytes, %v", path, fi.Size(), len(text), err)
+		}
+		seen[strings.TrimPrefix(path, x.m.dir+"/")] = string(text)
+		return nil
+	})
+	if err != nil {
+		fail(t, "walk: %v", err)
+	}
+	if !maps.Equal(seen, x.files) {
+		fail(t, "the mount shows\n%q, want\n%q", seen, x.files)
+	}
+	for p, text := range x.files {
+		if got, err := x.m.object(p); err != nil || got != text {
+			fail(t, "object %s: %q, %v; want %q", p, got, err, text)
+		}
+	}
+}
+
+// TestModel takes random steps through the mount and of another client, and compares everything after each.
+func TestModel(t *testing.T) {
+	m := newMount(t, ttl(0))
+	rapid.Check(t, func(rt *rapid.T) {
+		x := &machine{m: m, files: model{}}
+		x.clear(rt)
+		rt.Repeat(map[string]func(*rapid.T){
+			"write": x.write, "truncate": x.truncate, "remove": x.remove, "rmdir": x.rmdir, "rename": x.rename,
+			"otherPut": x.otherPut, "otherDelete": x.otherDelete, "": x.check,
+		})
+	})
+}
+
+// clear empties the mount and the bucket between two runs.
+func (x *machine) clear(t *rapid.T) {
+	entries, err := os.ReadDir(x.m.dir)
+	if err != nil {
+		fail(t, "%v", err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(x.m.path(e.Name())); err != nil {
+			fail(t, "clear: %v", err)
+		}
+	}
+}

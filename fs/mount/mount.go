@@ -1,0 +1,207 @@
+package mount
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"allasfs/fs"
+)
+
+const (
+	maxBackground = 64   // readahead requests in flight
+	readAheadKB   = 1024 // of the mount, as root
+	unmountTries  = 6    // a file that was just closed may still be held by the kernel
+)
+
+// extraCapabilities are those that go-fuse does not ask for by itself; see the package's doc.
+const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC
+
+// Server is one mount that is being served.
+type Server struct {
+	fuse   *fuse.Server
+	bridge *bridge
+	dir    string // "" when somebody else mounted
+	direct bool   // mount(2), not fusermount3
+	ahead  string // the read-ahead that the kernel has, KiB, "" = not known
+	served chan struct{}
+}
+
+// Mount mounts f on o.Dir and serves it until the unmount. It returns when the kernel has answered. A dead mount there is cleared first. The errors
+// say what to do.
+func Mount(f *fs.FS, o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	p, err := planOf(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bridge: newBridge(f, o.Logger), served: make(chan struct{})}
+	fd, theirs := handedOver(o.Dir)
+	if !theirs {
+		p.dir = o.Dir
+		if err := p.prepare(); err != nil {
+			return nil, err
+		}
+		if fd, s.direct, err = p.attach(); err != nil {
+			return nil, err
+		}
+		s.dir = p.dir
+	}
+	if err := s.serve(f, fd, o); err != nil {
+		if s.dir != "" {
+			err = errors.Join(err, detach(s.dir))
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// serve starts to answer the kernel.
+func (s *Server) serve(f *fs.FS, fd int, o Options) error {
+	b := s.bridge
+	level := slog.LevelWarn
+	if o.Debug {
+		level = slog.LevelDebug
+	}
+	server, err := fuse.NewServer(b, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
+		Name: fsName, FsName: o.Source, Debug: o.Debug, Logger: slog.NewLogLogger(o.Logger.Handler(), level),
+		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: extraCapabilities, DisableSplice: true,
+		PanicHandler: b.panicked,
+	})
+	if err != nil {
+		return fmt.Errorf("the kernel's FUSE does not answer: %w", err)
+	}
+	s.fuse = server
+	b.notifier.start(server)
+	f.SetNotifier(b.notifier)
+	go func() {
+		server.Serve()
+		s.ended(f)
+		close(s.served)
+	}()
+	if s.dir != "" {
+		if err := probe(s.dir); err != nil {
+			return fmt.Errorf("the mount %s does not answer: %w", s.dir, err)
+		}
+		s.ahead = raiseReadAhead(s.dir)
+	}
+	return nil
+}
+
+// ended lets go of what the kernel will not close any more.
+func (s *Server) ended(f *fs.FS) {
+	f.SetNotifier(nil)
+	s.bridge.stop()
+	s.bridge.notifier.close()
+	for _, open := range s.bridge.files.drain() {
+		open.release()
+	}
+	for _, open := range s.bridge.dirs.drain() {
+		open.release()
+	}
+}
+
+// probe makes the first request. It polls a file that go-fuse answers for: the answer tells the kernel that poll is not supported, and Go's runtime, which
+// polls every file it opens, can then use the mount from within this very process.
+func probe(dir string) error {
+	fd, err := unix.Open(filepath.Join(dir, ".go-fuse-epoll-hack"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == unix.EACCES || err == unix.EPERM {
+		return nil // it answers: the top directory is closed to this user
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err
+}
+
+// raiseReadAhead sets the mount's read-ahead, which only root may, and returns what it is then.
+func raiseReadAhead(dir string) string {
+	var st unix.Stat_t
+	if unix.Stat(dir, &st) != nil {
+		return ""
+	}
+	file := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev))
+	_ = os.WriteFile(file, fmt.Appendf(nil, "%d", readAheadKB), 0) // best effort: Mode tells what came of it
+	now, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(now))
+}
+
+// Unmount takes the mount away and ends the serving. lazy takes it out of sight at once; it is served until the last file is closed. Without lazy it fails
+// when files are open or a program stands in a directory: the error is syscall.EBUSY. A mount that is gone already is no error.
+func (s *Server) Unmount(lazy bool) error {
+	if s.dir == "" {
+		return errors.New("who mounted this file system must unmount it")
+	}
+	select {
+	case <-s.served:
+		return nil
+	default:
+	}
+	err := s.unmount(lazy)
+	select {
+	case <-s.served: // somebody else was faster
+		return nil
+	default:
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("%s is in use: close its files and leave its directories (`fuser -vm %s` lists them): %w", s.dir, s.dir, err)
+	}
+	if err != nil || lazy {
+		return err
+	}
+	s.bridge.stop()
+	s.Wait()
+	return nil
+}
+
+func (s *Server) unmount(lazy bool) error {
+	delay := 5 * time.Millisecond
+	for try := 1; ; try++ {
+		err := unmount(s.dir, lazy)
+		if !errors.Is(err, syscall.EBUSY) || try == unmountTries {
+			return err
+		}
+		time.Sleep(delay)
+		delay *= 2
+	}
+}
+
+// Wait returns when the mount is gone and all its requests have ended.
+func (s *Server) Wait() { <-s.served }
+
+// Mode says in words how the kernel serves the mount.
+func (s *Server) Mode() string {
+	k := s.fuse.KernelSettings()
+	words := []string{fmt.Sprintf("FUSE %d.%d", k.Major, k.Minor)}
+	switch {
+	case s.dir == "":
+		words = append(words, "mounted by another program")
+	case s.direct:
+		words = append(words, "mounted by root")
+	default:
+		words = append(words, "mounted by fusermount3")
+	}
+	words = append(words, fmt.Sprintf("requests up to %d KiB", maxRequest>>10))
+	if s.ahead != "" {
+		words = append(words, "read-ahead "+s.ahead+" KiB")
+	}
+	if k.Flags64()&extraCapabilities != extraCapabilities {
+		words = append(words, "an old kernel: small writes are slow")
+	}
+	return strings.Join(words, ", ")
+}
