@@ -33,17 +33,22 @@ func (f *FS) isWorkLeft() bool {
 	return len(f.later) > 0
 }
 
-// runLater does what was scheduled, and drops listings that nobody may use any more.
+// runLater does what was scheduled, and forgets what is too old to be used.
 func (f *FS) runLater() {
 	defer f.wg.Done()
 	tick := time.NewTicker(settleAfter / 2)
 	defer tick.Stop()
+	keep := f.o.TTL + time.Minute
+	dropped := time.Now()
 	for {
+		if time.Since(dropped) > keep {
+			f.dropOld(keep)
+			dropped = time.Now()
+		}
 		if !f.isWorkLeft() {
 			select {
 			case <-f.wake:
-			case <-time.After(f.o.TTL + time.Minute):
-				f.dropListings()
+			case <-time.After(keep):
 			case <-f.ctx.Done():
 				return
 			}
@@ -60,12 +65,23 @@ func (f *FS) runLater() {
 	}
 }
 
-func (f *FS) dropListings() {
+// dropOld forgets listings that may not be used any more, and own changes that no listing in use can lack.
+func (f *FS) dropOld(keep time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range f.nodes {
-		if l := n.listing; l != nil && !f.fresh(l.started) && l.complete() {
-			n.listing, n.changes = nil, nil
+		if l := n.listing; l != nil {
+			if !l.ended() {
+				continue
+			}
+			if !f.fresh(l.started) {
+				n.listing = nil
+			}
+		}
+		for nm, c := range n.changes {
+			if time.Since(c.at) > keep {
+				delete(n.changes, nm)
+			}
 		}
 	}
 }

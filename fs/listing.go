@@ -58,6 +58,13 @@ func (l *listing) complete() bool {
 	return l.done && l.err == nil && !l.cut
 }
 
+// ended tells whether no more entries come.
+func (l *listing) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done
+}
+
 // find looks a name up in a complete listing.
 func (l *listing) find(nm string) (entry, bool) {
 	l.mu.Lock()

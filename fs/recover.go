@@ -2,6 +2,8 @@ package fs
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -42,9 +44,15 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	t := d.Target()
 	path := t.Bucket + "/" + t.Key
 	o, err := f.store(ctx, d, path, cond)
+	conflict := errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err)
+	if conflict {
+		if there, ok := f.sentBefore(ctx, d); ok {
+			o, err = there, nil
+		}
+	}
 	if err != nil {
 		state := cache.StateClosed
-		if errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err) {
+		if conflict {
 			state, err = cache.StateConflict, errStale{err}
 		}
 		f.record("upload", path, errors.Join(err, d.SetState(state, err.Error())))
@@ -60,6 +68,37 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 		return d.Discard()
 	}
 	return nil
+}
+
+// sentBefore tells whether the object that is there is the draft itself: its sending had ended when the crash came, and nobody noted it.
+func (f *FS) sentBefore(ctx context.Context, d *cache.Draft) (s3.Object, bool) {
+	t := d.Target()
+	h, err := f.o.Store.Head(ctx, t.Bucket, t.Key)
+	if err != nil || h.Size != d.Size() {
+		return s3.Object{}, false
+	}
+	etag, err := f.etagOf(ctx, d)
+	return h, err == nil && etag == h.ETag
+}
+
+// etagOf is the ETag that the store gives a draft's bytes when they are sent as plan would have them.
+func (f *FS) etagOf(ctx context.Context, d *cache.Draft) (string, error) {
+	body, done := f.bodyOf(ctx, d, &upload{})
+	defer done()
+	base := baseVersion(d)
+	parts := plan(d.Pieces(), d.Size(), base.ETag != "" && base.PartCopyable())
+	all := md5.New()
+	for _, p := range parts {
+		sum := md5.New()
+		if _, err := io.Copy(sum, io.NewSectionReader(body, p.off, p.n)); err != nil {
+			return "", err
+		}
+		if len(parts) == 1 && !p.copy {
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		all.Write(sum.Sum(nil))
+	}
+	return fmt.Sprintf("%x-%d", all.Sum(nil), len(parts)), nil
 }
 
 func (f *FS) orphan(id string) (*cache.Draft, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,13 +17,6 @@ import (
 type sendOp struct {
 	done chan struct{}
 	err  error // once done
-}
-
-// upload is the progress of one draft on its way.
-type upload struct {
-	path string
-	size int64
-	sent atomic.Int64
 }
 
 // flush sends n's draft if there is one and waits for that; ctx ends only the waiting. A draft that could not be sent is tried again by the next flush.
@@ -228,7 +220,7 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
 	defer done()
-	parts := plan(d.Pieces(), d.Size(), b.ETag != "" && !b.Large)
+	parts := plan(d.Pieces(), d.Size(), b.ETag != "" && base.PartCopyable())
 	switch {
 	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
 		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
@@ -296,54 +288,6 @@ func (f *FS) abort(ctx context.Context, t cache.Target, id string) {
 	}
 }
 
-// draftBody reads a draft as the bytes of an upload and counts what was read.
-type draftBody struct {
-	ctx  context.Context
-	d    *cache.Draft
-	up   *upload
-	base func(context.Context, []byte, int64) (int, error)
-}
-
-// bodyOf reads a draft, and the version that it was made from where it did not change that, until done is called.
-func (f *FS) bodyOf(ctx context.Context, d *cache.Draft, up *upload) (body *draftBody, done func()) {
-	body = &draftBody{ctx: ctx, d: d, up: up, base: noBase}
-	base := baseVersion(d)
-	if base.ETag == "" || base.Size == 0 {
-		return body, func() {}
-	}
-	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
-	body.base = r.ReadAt
-	return body, func() { r.Close() }
-}
-
-// in is the same body under another context.
-func (b *draftBody) in(ctx context.Context) *draftBody {
-	c := *b
-	c.ctx = ctx
-	return &c
-}
-
-// ReadAt implements io.ReaderAt. A file that ends early is an error, never a shorter object.
-func (b *draftBody) ReadAt(p []byte, off int64) (int, error) {
-	n, err := b.d.ReadAt(b.ctx, p, off, b.base)
-	b.up.sent.Add(int64(n))
-	return n, err
-}
-
-func (f *FS) track(path string, size int64) *upload {
-	up := &upload{path: path, size: size}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.uploads[up] = struct{}{}
-	return up
-}
-
-func (f *FS) untrack(up *upload) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.uploads, up)
-}
-
 // unsentNodes are the files with drafts that ought to be in the store.
 func (f *FS) unsentNodes() []*node {
 	f.mu.Lock()
@@ -355,55 +299,4 @@ func (f *FS) unsentNodes() []*node {
 		}
 	}
 	return out
-}
-
-// sendAttrs brings attributes that were changed after the last sending to the store: a copy of the object onto itself, without its bytes.
-func (f *FS) sendAttrs(ctx context.Context, n *node) error {
-	return f.exclusively(ctx, n, func() error {
-		f.mu.Lock()
-		if !n.attrsUnsent || n.draft != nil || n.parent == nil || !n.obj.exists || n.obj.large {
-			n.attrsUnsent = false
-			f.mu.Unlock()
-			return nil
-		}
-		v, at, o, path := f.versionOf(n), n.at, n.obj, f.pathOf(n)
-		f.mu.Unlock()
-		at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
-		if err == nil {
-			var now s3.Object
-			now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()})
-			if err == nil {
-				f.attrsSent(n, v, now, at)
-				return nil
-			}
-		}
-		f.mu.Lock()
-		n.attrsUnsent = false
-		f.mu.Unlock()
-		f.record("set attributes", path, err)
-		return err
-	})
-}
-
-func (f *FS) attrsSent(n *node, v s3.Version, now s3.Object, at knownAttrs) {
-	at.modified = now.Modified
-	f.attrs.Add(versionKey{v.Bucket, v.Key, now.ETag}, at)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n.attrsUnsent, n.at, n.checked = false, at, time.Now()
-	if !now.Modified.IsZero() {
-		n.obj.modified = now.Modified.Truncate(time.Second)
-	}
-	if n.obj.etag != now.ETag && now.ETag != "" { // a server whose copies of multipart objects get another ETag
-		if n.pages == n.obj.etag {
-			n.pages = now.ETag
-		}
-		n.obj.etag = now.ETag
-		if n.reader != nil {
-			f.closeReader(n)
-		}
-	}
-	if n.parent != nil {
-		f.noteFile(n)
-	}
 }

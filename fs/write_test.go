@@ -354,3 +354,31 @@ func TestVerified(t *testing.T) {
 		t.Errorf("ETag %s, %v", o.ETag, err)
 	}
 }
+
+// TestCrashAfterTheStoreHadIt: the answer was lost with the daemon; the next mount finds its own object and no conflict.
+func TestCrashAfterTheStoreHadIt(t *testing.T) {
+	for _, size := range []int{100, 40 << 20} {
+		w := newWorld(t)
+		data := random(size)
+		h := must[*Handle](t)(w.open("f", syscall.O_WRONLY|syscall.O_CREAT))
+		must[int](t)(h.WriteAt(t.Context(), data, 0))
+		late := s3test.Fault{After: time.Minute}
+		w.srv.FaultOnce("PutObject", late)
+		w.srv.FaultOnce("CompleteMultipartUpload", late)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		w.wantErr(h.Flush(ctx), context.DeadlineExceeded)
+		w.crash()
+		if !bytes.Equal(w.object("f"), data) {
+			t.Fatal("the store does not have it yet")
+		}
+		w.start()
+		w.eventually(func() bool { return len(w.f.Status().Drafts) == 0 })
+		if e := w.f.Status().Errors; len(e) > 0 {
+			t.Errorf("errors: %+v", e)
+		}
+		if got := must[[]byte](t)(w.read("f")); !bytes.Equal(got, data) {
+			t.Error("read back wrong")
+		}
+	}
+}

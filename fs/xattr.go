@@ -2,8 +2,12 @@ package fs
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"syscall"
+
+	"allasfs/s3"
 )
 
 // Extended attributes that tell about a file; none can be set.
@@ -17,31 +21,36 @@ const (
 
 // xattrs are the attributes of a node by name.
 func (f *FS) xattrs(n *node) map[string]string {
+	m := map[string]string{xattrState: "stored"}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n.kind == kindDir {
+	k, o, at, d, sending := n.kind, n.obj, n.at, n.draft, n.sending != nil
+	var v s3.Version
+	if o.exists {
+		v = f.versionOf(n)
+	}
+	f.mu.Unlock()
+	if k == kindDir {
 		return nil
 	}
-	m := map[string]string{xattrState: "stored"}
-	if n.obj.exists {
-		m[xattrETag] = n.obj.etag
+	if o.exists {
+		m[xattrETag] = o.etag
 	}
-	if n.at.contentType != "" {
-		m[xattrType] = n.at.contentType
+	if at.contentType != "" {
+		m[xattrType] = at.contentType
 	}
-	if n.draft != nil {
+	switch {
+	case d != nil:
 		m[xattrState] = "local"
-		if _, reason := n.draft.State(); reason != "" {
-			m[xattrError] = reason
-		}
-		if n.sending != nil {
+		if sending {
 			m[xattrState] = "sending"
 		}
-	} else if r := f.readerOf(n); r != nil {
-		m[xattrCached] = strconv.FormatInt(r.Cached(), 10)
-		if n.handles == 0 {
-			f.closeReader(n)
+		if _, reason := d.State(); reason != "" {
+			m[xattrError] = reason
 		}
+	case o.exists:
+		r := f.o.Cache.File(f.cacheID(v), o.size, source{f.o.Store, v})
+		m[xattrCached] = strconv.FormatInt(r.Cached(), 10)
+		r.Close()
 	}
 	return m
 }
@@ -64,13 +73,7 @@ func (f *FS) Listxattr(ctx context.Context, id uint64) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, nm := range []string{xattrETag, xattrType, xattrState, xattrCached, xattrError} {
-		if _, ok := f.xattrs(n)[nm]; ok {
-			names = append(names, nm)
-		}
-	}
-	return names, nil
+	return slices.Sorted(maps.Keys(f.xattrs(n))), nil
 }
 
 // Setxattr is refused: EOPNOTSUPP.

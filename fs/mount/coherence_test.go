@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"allasfs/fs"
 )
 
 func ttl(d time.Duration) func(*setup) { return func(o *setup) { o.fs.TTL = d } }
@@ -59,6 +61,22 @@ func TestTTL(t *testing.T) {
 	time.Sleep(2100 * time.Millisecond)
 	m.wantFile("f", "changed")
 	m.wantFile("later", "new")
+}
+
+// TestSizeOfTheOpenedVersion: the kernel still trusts the size of the old version when an open finds the new one: what is read is whole all the same.
+func TestSizeOfTheOpenedVersion(t *testing.T) {
+	for _, versions := range [][2]string{{"old", "new and longer"}, {"old and longer", "new"}} {
+		m := newMount(t, ttl(1500*time.Millisecond))
+		m.put("f", versions[0])
+		m.names("") // package fs knows it from here on
+		time.Sleep(1100 * time.Millisecond)
+		m.server.bridge.notifier.EntryChanged(fs.RootID, "f")
+		time.Sleep(100 * time.Millisecond)
+		must[os.FileInfo](t)(os.Stat(m.path("f"))) // and the kernel from here on
+		m.put("f", versions[1])
+		time.Sleep(700 * time.Millisecond)
+		m.wantFile("f", versions[1])
+	}
 }
 
 // TestTwoVersionsNeverMix: an open file stays one version; what is not at hand of it any more is ESTALE, never another version's bytes.

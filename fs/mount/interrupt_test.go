@@ -136,8 +136,8 @@ func TestRequestContext(t *testing.T) {
 	close(kernel) // the next request on the same channel, for a watcher that has gone
 }
 
-// TestDyingCaller has a process stopped and killed: its SIGKILL is seen until it is gone.
-func TestDyingCallerIsKilledAtExit(t *testing.T) {
+// TestKilledAtExit: a process that was killed is told from one that runs, until its parent has waited for it.
+func TestKilledAtExit(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
