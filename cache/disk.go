@@ -1,0 +1,125 @@
+package cache
+
+import (
+	"io"
+)
+
+// readDisk reads from the data file as far as blocks are present, and returns how much: 0 when the first block is not. It allocates
+// nothing and takes no lock unless a block is to be checked.
+func (v *version) readDisk(p []byte, off int64) int {
+	v.attach()
+	d := v.disk.Load()
+	if d == nil {
+		return 0
+	}
+	size := v.c.o.BlockSize
+	evictions := v.evictions.Load()
+	first, b := off/size, off/size
+	for ; b*size < off+int64(len(p)) && v.present.get(b); b++ {
+		if !v.checked.get(b) && !v.check(d, b) {
+			break
+		}
+	}
+	if b == first {
+		return 0
+	}
+	n := int(min(int64(len(p)), b*size-off))
+	m, err := d.data.ReadAt(p[:n], off)
+	if v.evictions.Load() != evictions {
+		return 0 // the bytes may have been taken out meanwhile
+	}
+	if err != nil || m < n {
+		v.readFailed(first, b, err)
+		return 0
+	}
+	v.countRead(first, b, n)
+	return n
+}
+
+// countRead keeps the statistics and the order of use of the blocks [first, last), of which n bytes were read.
+func (v *version) countRead(first, last int64, n int) {
+	now := v.c.clock.Add(1)
+	old := last - first
+	for b := first; b < last; b++ {
+		if v.unread.get(b) && v.unread.clear(b) {
+			old--
+		}
+		v.ticks[b/wordBlocks].Store(now)
+	}
+	if old > 0 {
+		v.c.counts.hits.Add(old)
+		v.c.counts.hitBytes.Add(min(int64(n), old*v.c.o.BlockSize))
+	}
+}
+
+// readFailed gives up the blocks [first, last) of a data file that does not give its bytes.
+func (v *version) readFailed(first, last int64, err error) {
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	v.c.diskFailed("read", err)
+	v.c.mu.Lock()
+	defer v.c.mu.Unlock()
+	for b := first; b < last; b++ {
+		v.drop(b)
+	}
+}
+
+// drop marks a block absent. The caller holds Cache.mu.
+func (v *version) drop(b int64) {
+	v.checked.clear(b)
+	v.unread.clear(b)
+	if v.present.clear(b) {
+		v.held.Add(-v.blockLen(b))
+	}
+}
+
+// check compares a block that an earlier daemon left with its checksum; a block that is wrong is dropped.
+func (v *version) check(d *diskFile, b int64) bool {
+	v.checking.Lock()
+	defer v.checking.Unlock()
+	if v.checked.get(b) {
+		return true
+	}
+	if !v.present.get(b) {
+		return false
+	}
+	evictions := v.evictions.Load()
+	ok := v.compare(d, b)
+	v.c.mu.Lock()
+	same := v.evictions.Load() == evictions && v.present.get(b)
+	if same && ok {
+		v.checked.set(b)
+	} else if same {
+		v.drop(b)
+	}
+	v.c.mu.Unlock()
+	if same && !ok {
+		v.c.log.Warn("cached block dropped: wrong checksum", "file", d.data.Name(), "block", b)
+		v.eraseRecords(d, b, b+1)
+	}
+	return same && ok
+}
+
+// compare reads a block and its record.
+func (v *version) compare(d *diskFile, b int64) bool {
+	var rec [recordSize]byte
+	if _, err := d.index.ReadAt(rec[:], recordOff(b)); err != nil {
+		return false
+	}
+	sum, ok := decodeRecord(rec[:], d.salt, b)
+	if !ok {
+		return false
+	}
+	buf := v.c.getBuffer(int(v.blockLen(b)))
+	defer v.c.putBuffer(buf)
+	_, err := d.data.ReadAt(*buf, b*v.c.o.BlockSize)
+	return err == nil && checksum(*buf) == sum
+}
+
+// eraseRecords takes the blocks [first, last) out of the index.
+func (v *version) eraseRecords(d *diskFile, first, last int64) {
+	if _, err := d.index.WriteAt(make([]byte, (last-first)*recordSize), recordOff(first)); err != nil {
+		v.c.diskFailed("index", err) // a record that stays is told from a right one by its checksum
+	}
+}

@@ -1,0 +1,74 @@
+/*
+Package cache is the local disk of a mount: blocks of object versions that were read, and drafts of files that are being changed. It knows
+neither the store nor the file system: bytes come from a [Source], and who wants what is told by calls.
+
+# Model
+
+A version is one state of an object, named by an [ID]; it never changes, so nothing in the cache is ever invalidated, only evicted. It is cut
+into blocks (128 KiB; the last one may be short). A block is absent, on its way (a download has it), in memory, or on disk. A [File] is one
+reader's view of a version; all Files of a version share blocks, downloads and read-ahead.
+
+A read takes what is on disk with one pread into the caller's buffer, without a lock or an allocation. For the rest it joins downloads that
+are on their way, and starts one for each run of blocks that nobody asked for. It returns as soon as its own bytes are in memory. A download
+goes on for those who want it; when the last of them leaves because its context ended, it is cancelled, unless it is about to end or reads
+ahead. An error of the source goes to those who wait, wrapped, after what came before it; it is not remembered.
+
+Sequential reads are recognised a cursor at a time, up to 16 in a version: a cursor expects the next read where the last one ended, and
+forgives small skips and reads out of order. Its window of read-ahead is twice what was read in sequence, so it doubles, from 256 KiB up to
+its share of half the memory; it is asked for in requests of a quarter of the window, 8 MiB at most, so that several run side by side. A
+jump is a new cursor, which starts with nothing. Random reads do not push out cursors that have shown themselves to be sequences.
+
+Requests and memory have one budget for all files (Options.Parallel and Options.Memory). What a reader waits for goes first; read-ahead
+takes turns among the files and leaves a quarter of the requests free. When memory runs out, blocks that were read go first, whether the disk
+has taken them or not; unread ones go for a reader that waits, or after some seconds. So a slow or failing disk costs caching and never a
+read. With Options.Size 0 everything above holds, with memory alone.
+
+# On disk
+
+	lock                      locked by the daemon (flock), holds its process number
+	blocks/v1/ab/ab….data     the version's bytes, sparse, as long as the object
+	blocks/v1/ab/ab….idx      its index
+	drafts/<id>.data, .log    a draft's bytes and its journal
+	drafts/*.damaged          drafts that could not be read, for a person to look at
+
+Folders are 0700, files 0600. A folder that another user owns is refused, symbolic links in it are not followed, and names are hashes, so no
+key leads out of it. The folder is for one daemon: the second gets [ErrInUse].
+
+An index is a header of 2 KiB (format, ID, size, block size, a random salt, CRC-32C) and 8 bytes a block: the CRC-32C of its bytes, and a tag
+over salt, block number and checksum. The record is written after the bytes. What a crash leaves torn is one of: bytes without a record (the
+block is absent), a record whose tag is wrong (absent), a record whose bytes are not there or old (the checksum, which is compared at the
+first read after a restart, tells). None of that needs an fsync, and none is made. A header that does not fit its file drops the version.
+
+# Eviction
+
+Options.Size bounds what the files take (st_blocks, indexes included). Room is reserved before each write: closed versions go first, the least
+recently used one first and as a whole, over restarts too (the order is that of the index files' times); when all are open, segments of 64
+blocks that were not used for longest are punched out of open files. What finds no room is not cached. A reader that races with this notices:
+the blocks are marked absent and a counter grows before bytes go, and a reader looks at the counter after its pread.
+
+# Drafts
+
+A [Draft] is a table of pieces (local bytes, a range of the base version, zeros), a sparse data file for the local ones, and a journal. Making
+one downloads nothing. Every change of the table is one record of the journal, in its file when the call returns; bytes go to the data file
+before their record, and overwriting local bytes needs none. So the end of the daemon at any moment loses nothing of what a call reported
+written; against a power cut there is [Draft.Sync]. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
+dropped, and a bad one before good ones makes the journal damaged, which costs its draft only: it is moved aside and told. Room for records
+is taken from the disk before bytes are written, and some is kept for the draft's state, so that a full disk gives ENOSPC with the draft as it
+was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions: reading back what was uploaded
+costs no download; its checksums are written in the background, and blocks without one are absent after a restart.
+
+# Locks
+
+In this order; none is held while a source is asked.
+
+	Draft.io         read: while bytes are written; write: truncate, punch, rebase, commit
+	Draft.mu         table and state of a draft, held while its journal is written
+	Cache.names      names in blocks/: held by who makes, removes or renames files, read by who opens them; local disk I/O under it
+	version.attaching, version.checking, version.writing
+	                 of one version: its files are opened; a block is compared with its checksum; bytes are written or punched
+	Cache.mu         everything in memory; nothing is done under it but memory
+
+version.attaching comes before Cache.names, the other two after it. Which blocks are present is read without a lock and changed under Cache.mu.
+Goroutines: one a running download, and one that writes to the disk; [Cache.Close] waits for all.
+*/
+package cache

@@ -1,0 +1,146 @@
+package cache
+
+import (
+	"cmp"
+	"errors"
+	"math/bits"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// makeRoom reserves bytes on disk: it removes versions that nobody has open, the least recently used first, and when none is left, the
+// blocks of open ones that were not used for longest. False when neither makes enough room. The caller holds Cache.names.
+func (c *Cache) makeRoom(bytes int64) bool {
+	if bytes > c.o.Size {
+		return false
+	}
+	for {
+		c.mu.Lock()
+		if c.used+bytes <= c.o.Size {
+			c.used += bytes
+			c.mu.Unlock()
+			return true
+		}
+		name, freed, ok := c.victim()
+		over := c.used + bytes - c.o.Size
+		c.mu.Unlock()
+		if !ok {
+			if !c.punch(over + c.o.Size/32) {
+				return false
+			}
+			continue
+		}
+		c.unlink(name)
+		c.mu.Lock()
+		c.used -= freed
+		c.mu.Unlock()
+	}
+}
+
+// victim takes the least recently used closed version out of the tables. The caller holds Cache.mu.
+func (c *Cache) victim() (name string, bytes int64, ok bool) {
+	name, e, ok := c.onDisk.RemoveOldest()
+	if !ok {
+		return "", 0, false
+	}
+	if v := cmp.Or(c.versions[name], e.v); v != nil {
+		v.wipe()
+		v.stored, v.bytes = false, 0
+	}
+	c.tables.Remove(name)
+	return name, e.bytes, true
+}
+
+// unlink removes the files of a version, the index first: data without an index is never used.
+func (c *Cache) unlink(name string) {
+	if err := errors.Join(c.folder.remove(indexName(name)), c.folder.remove(dataName(name))); err != nil {
+		c.diskFailed("remove", err)
+	}
+}
+
+// shrink removes one closed version, or some blocks of open ones, where the disk is full before the cache is.
+func (c *Cache) shrink() bool {
+	c.names.Lock()
+	defer c.names.Unlock()
+	c.mu.Lock()
+	name, freed, ok := c.victim()
+	c.mu.Unlock()
+	if !ok {
+		return c.punch(2 * c.request)
+	}
+	c.unlink(name)
+	c.mu.Lock()
+	c.used -= freed
+	c.mu.Unlock()
+	return true
+}
+
+// segment is the blocks of one word of an open version's bitmaps.
+type segment struct {
+	v     *version
+	word  int
+	tick  uint32
+	bytes int64
+}
+
+// punch takes at least want bytes out of open files, the segments that were not used for longest first, and tells whether it took any.
+func (c *Cache) punch(want int64) bool {
+	segs, held := c.segments()
+	slices.SortFunc(segs, func(a, b segment) int { return cmp.Compare(a.tick, b.tick) })
+	var done int64
+	for _, s := range segs {
+		if done >= want {
+			break
+		}
+		if c.punchSegment(s) {
+			done += s.bytes
+		}
+	}
+	for _, v := range held {
+		c.account(v, v.disk.Load(), 0)
+		c.unopen(v, 0, 1)
+	}
+	return done > 0
+}
+
+// segments lists what open files hold, and the files, which the caller has to give back.
+func (c *Cache) segments() (segs []segment, held []*version) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, v := range c.versions {
+		if !v.inUse() || v.disk.Load() == nil {
+			continue
+		}
+		v.holds++
+		held = append(held, v)
+		for w := range v.present {
+			if n := bits.OnesCount64(v.present[w].Load()); n > 0 {
+				segs = append(segs, segment{v: v, word: w, tick: v.ticks[w].Load(), bytes: int64(n) * c.o.BlockSize})
+			}
+		}
+	}
+	return segs, held
+}
+
+// punchSegment first lets readers know, then the index, then makes the hole.
+func (c *Cache) punchSegment(s segment) bool {
+	v, d := s.v, s.v.disk.Load()
+	first := int64(s.word) * wordBlocks
+	last := min(first+wordBlocks, v.blocks())
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	c.mu.Lock()
+	for b := first; b < last; b++ {
+		v.drop(b)
+	}
+	v.evictions.Add(1)
+	c.mu.Unlock()
+	v.eraseRecords(d, first, last)
+	off := first * c.o.BlockSize
+	err := unix.Fallocate(int(d.data.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, last*c.o.BlockSize-off)
+	if err != nil {
+		c.diskFailed("punch", err)
+	}
+	return err == nil
+}

@@ -1,0 +1,156 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// block is a block in memory, or on its way there. All fields are guarded by Cache.mu, but for the bytes below have, which do not change
+// any more and are read under a pin.
+type block struct {
+	v     *version
+	no    int64
+	size  int     // bytes
+	buf   *[]byte // nil until its download starts
+	have  int     // bytes that arrived, from the start
+	fetch *fetch  // the download it belongs to; nil when that ended
+	job   *job    // the write it belongs to, or nil
+	pins  int     // readers and the writer
+	used  bool    // somebody read it
+	gone  bool    // out of the table: freed with the last pin
+	since time.Time
+}
+
+func (b *block) complete() bool { return b.have == b.size }
+
+// memory counts the blocks in memory and knows which of them may go. Guarded by Cache.mu.
+type memory struct {
+	used   int64                            // bytes: downloads running, and blocks in memory
+	read   *simplelru.LRU[*block, struct{}] // complete, unpinned, and read at least once
+	unread *simplelru.LRU[*block, struct{}] // complete, unpinned, never read
+}
+
+func (m *memory) init() {
+	m.read = newList[*block, struct{}](maxClosed)
+	m.unread = newList[*block, struct{}](maxClosed)
+}
+
+// idle puts a block on the list of those that may go; only complete blocks of ended downloads may.
+func (m *memory) idle(b *block) {
+	if b.gone || b.pins > 0 || b.fetch != nil {
+		return
+	}
+	if b.used {
+		m.read.Add(b, struct{}{})
+	} else {
+		m.unread.Add(b, struct{}{})
+	}
+}
+
+func (m *memory) busy(b *block) {
+	m.read.Remove(b)
+	m.unread.Remove(b)
+}
+
+// pin keeps a block in memory. The caller holds Cache.mu.
+func (c *Cache) pin(b *block) {
+	if b.pins == 0 {
+		c.mem.busy(b)
+	}
+	b.pins++
+}
+
+func (c *Cache) unpin(b *block) {
+	if b.pins--; b.pins > 0 {
+		return
+	}
+	if b.gone {
+		c.free(b)
+	} else {
+		c.mem.idle(b)
+	}
+}
+
+// touch counts a read of n bytes of a block. The caller holds Cache.mu.
+func (c *Cache) touch(b *block, n int) {
+	if b.used {
+		c.counts.hits.Add(1)
+		c.counts.hitBytes.Add(int64(n))
+	}
+	b.used = true
+}
+
+// discard takes a block out of its version's table; its memory is free with the last pin and the end of its download. The caller holds
+// Cache.mu.
+func (c *Cache) discard(b *block) {
+	if b.gone {
+		return
+	}
+	b.gone = true
+	c.mem.busy(b)
+	if b.v.mem[b.no] == b {
+		delete(b.v.mem, b.no)
+	}
+	if v := b.v; len(v.mem) == 0 && !v.inUse() && c.versions[v.name] == v {
+		delete(c.versions, v.name)
+	}
+	if b.pins == 0 {
+		c.free(b)
+	}
+}
+
+// free gives the memory of a block back, once.
+func (c *Cache) free(b *block) {
+	if b.buf == nil || b.fetch != nil {
+		return // its download gives it back
+	}
+	c.mem.used -= int64(b.size)
+	c.putBuffer(b.buf)
+	b.buf = nil
+}
+
+// purge discards every block of a version that no download fills. The caller holds Cache.mu.
+func (c *Cache) purge(v *version) {
+	for _, b := range v.mem {
+		if b.fetch == nil {
+			c.discard(b)
+		}
+	}
+}
+
+// grab takes n bytes of the budget, and makes room for them: blocks that were read go first, and unread ones where somebody waits for the
+// new bytes or nobody came for the old ones in a while. The caller holds Cache.mu.
+func (c *Cache) grab(n int64, waited bool) bool {
+	for c.mem.used+n > c.o.Memory {
+		b, _, ok := c.mem.read.GetOldest()
+		if !ok {
+			b, _, ok = c.mem.unread.GetOldest()
+			ok = ok && (waited || time.Since(b.since) > staleUnread)
+			if ok {
+				b.v.wasted(b.no)
+			}
+		}
+		if !ok {
+			return false
+		}
+		c.discard(b)
+	}
+	c.mem.used += n
+	return true
+}
+
+// getBuffer returns n bytes, n being a block's length: full ones come from a pool.
+func (c *Cache) getBuffer(n int) *[]byte {
+	if int64(n) == c.o.BlockSize {
+		return c.buffers.Get().(*[]byte)
+	}
+	b := make([]byte, n)
+	return &b
+}
+
+func (c *Cache) putBuffer(b *[]byte) {
+	if int64(len(*b)) == c.o.BlockSize {
+		c.buffers.Put(b)
+	}
+}
