@@ -1,0 +1,119 @@
+package main
+
+// This file puts the daemon into the background: the command starts itself again with the same command line in a session of its own, and
+// waits on a pipe for the news that the mount answers, or why not. No secret crosses: the new process reads the credentials itself.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"allasfs/cmd/allasfs/internal/exit"
+)
+
+// readyEnv names the file descriptor of the pipe to the waiting parent.
+const readyEnv = "ALLASFS_READY_FD"
+
+// ready is what the daemon tells its parent once.
+type ready struct {
+	Failure  *exit.Error `json:"failure,omitempty"` // nil = the mount answers
+	Warnings []string    `json:"warnings,omitempty"`
+	Notes    []string    `json:"notes,omitempty"` // what a person likes to know
+}
+
+// background starts the daemon and returns when its mount answers, or with the reason why it does not.
+func background(ctx context.Context, s *streams, c config) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("start the daemon: %w", err)
+	}
+	defer r.Close()
+	cmd, err := daemonProcess(w)
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		return fmt.Errorf("start the daemon: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(unix.SIGTERM) }) // it has ended already
+	defer stop()
+	var news ready
+	if err := json.NewDecoder(r).Decode(&news); err != nil {
+		return lost(ctx, cmd, err)
+	}
+	for _, text := range news.Warnings {
+		s.warn("%s", text)
+	}
+	if news.Failure != nil {
+		_ = cmd.Wait() // it has said what there is to say
+		return news.Failure
+	}
+	if !c.Quiet {
+		for _, text := range news.Notes {
+			s.note("%s", text)
+		}
+	}
+	return cmd.Process.Release()
+}
+
+// daemonProcess is this program once more with the same arguments, in a session of its own, with w as its descriptor 3.
+func daemonProcess(w *os.File) (*exec.Cmd, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return &exec.Cmd{
+		Path:        exe,
+		Args:        os.Args, // the name too: a mount helper stays one
+		Env:         append(os.Environ(), readyEnv+"=3"),
+		Stderr:      os.Stderr, // for a crash before the log is open
+		ExtraFiles:  []*os.File{w},
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}, nil
+}
+
+// lost explains a daemon that ended without a word.
+func lost(ctx context.Context, cmd *exec.Cmd, err error) error {
+	state := cmd.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the daemon's first word: %w", err)
+	}
+	return exit.New(exit.Failed, "try once more with -f, to see what it prints", "the daemon ended before the mount was ready: %w", state)
+}
+
+// parent is the end of the pipe on which this process, a daemon in the background, tells its parent.
+type parent struct{ w *os.File }
+
+// waitingParent returns the parent that waits, nil when there is none. The environment forgets it, so that no child of ours takes it for its own.
+func waitingParent() (*parent, error) {
+	v, ok := os.LookupEnv(readyEnv)
+	if !ok {
+		return nil, nil
+	}
+	if err := os.Unsetenv(readyEnv); err != nil {
+		return nil, err
+	}
+	fd, err := strconv.Atoi(v)
+	var st unix.Stat_t
+	if err != nil || fd < 3 || unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return nil, exit.New(exit.Usage, "unset it: allasfs sets it itself", "%s=%q is not a pipe", readyEnv, v)
+	}
+	unix.CloseOnExec(fd)
+	return &parent{os.NewFile(uintptr(fd), "parent")}, nil
+}
+
+// tell gives the news and closes the pipe. An error means that the parent has gone: nobody knows of the mount.
+func (p *parent) tell(news ready) error {
+	return errors.Join(json.NewEncoder(p.w).Encode(news), p.w.Close())
+}

@@ -1,0 +1,241 @@
+package main
+
+// This file chooses the cache folder of a mount.
+//
+// Every source of every store has a folder of its own below one place, so that mounts of different sources do not meet and a later mount
+// of the same source finds its blocks and its drafts. Mounts of one source at the same time take NAME, NAME-2, NAME-3 and so on. A mount that
+// finds drafts in any free one of these takes care of them: it works in the first such folder, and holds the other ones open beside it
+// (leftover.go). A folder given by --cache-dir is taken or refused, never exchanged.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"allasfs/cache"
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/s3/profile"
+)
+
+const (
+	maxDefaultCache = 20 << 30 // bytes
+	maxFolders      = 64       // mounts of one source by one user at a time
+)
+
+// cacheBase is the folder in which the cache folders of mounts lie: node-local disk in a batch job, else the user's cache folder.
+func cacheBase(env func(string) string) (string, error) {
+	uid := strconv.Itoa(os.Getuid())
+	if env("SLURM_JOB_ID") != "" {
+		for _, name := range []string{"TMPDIR", "LOCAL_SCRATCH"} {
+			if d := env(name); filepath.IsAbs(d) {
+				return filepath.Join(d, "allasfs-cache-"+uid), nil
+			}
+		}
+		return filepath.Join("/tmp", "allasfs-cache-"+uid), nil
+	}
+	if d := env("LOCAL_SCRATCH"); filepath.IsAbs(d) {
+		return filepath.Join(d, "allasfs-cache-"+uid), nil
+	}
+	if d := env("XDG_CACHE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "allasfs"), nil
+	}
+	if d := env("HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, ".cache", "allasfs"), nil
+	}
+	if uid == "0" {
+		return "/var/cache/allasfs", nil // started by mount(8) or systemd
+	}
+	return "", exit.New(exit.Cache, "set HOME, or give --cache-dir", "there is no place for the cache: HOME is not set")
+}
+
+// storeName identifies a project's data in a store: the same for every way in which its credentials are found, and no secret.
+func storeName(p *profile.Profile) string {
+	switch {
+	case p.Anonymous:
+		return p.Endpoint
+	case p.Project != "":
+		return p.Endpoint + "#" + p.Project
+	}
+	sum := sha256.Sum256([]byte(p.AccessKey))
+	return p.Endpoint + "#key-" + hex.EncodeToString(sum[:6])
+}
+
+// cacheFolder names the folder of a source: readable to people, unique by a hash.
+func cacheFolder(store string, src source) string {
+	sum := sha256.Sum256([]byte(store + "\x00" + src.path()))
+	host := store
+	if u, err := url.Parse(store); err == nil && u.Host != "" {
+		host = u.Host
+		if u.Fragment != "" {
+			host += "-" + u.Fragment
+		}
+	}
+	name := strings.Map(func(r rune) rune {
+		if r < 128 && (r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
+			return r
+		}
+		return '_'
+	}, host+"-"+src.Bucket)
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	return strings.Trim(name, "-.") + "-" + hex.EncodeToString(sum[:6])
+}
+
+// caches are the open cache folders of a mount: the one that it works in, and others in which drafts of earlier mounts lie.
+type caches struct {
+	main *cache.Cache
+	left []*cache.Cache
+}
+
+// close closes all of them.
+func (c caches) close() error {
+	var errs []error
+	for _, x := range append([]*cache.Cache{c.main}, c.left...) {
+		if x != nil {
+			errs = append(errs, x.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// openCaches opens the cache folder of c, made if it is not there.
+func openCaches(c config, store string, logger *slog.Logger) (caches, error) {
+	if c.CacheDir != "" {
+		one, err := openCache(c, c.CacheDir, logger)
+		return caches{main: one}, err
+	}
+	base, err := cacheBase(os.Getenv)
+	if err != nil {
+		return caches{}, err
+	}
+	if err := ownFolder(base); err != nil {
+		return caches{}, err
+	}
+	return openNumbered(c, filepath.Join(base, cacheFolder(store, c.Source)), logger)
+}
+
+// ownFolder makes base, and refuses one that somebody else could have laid out for us in a place where all may write.
+func ownFolder(base string) error {
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return exit.New(exit.Cache, "give another place with --cache-dir", "the cache folder cannot be made: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(base, &st); err != nil {
+		return exit.New(exit.Cache, "", "the cache folder %s: %w", base, err)
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR && int(st.Uid) == os.Geteuid() && st.Mode&0o022 == 0 {
+		return nil
+	}
+	return exit.New(exit.Cache, "give another place with --cache-dir", "the cache folder %s is not a directory that you alone may write to", base)
+}
+
+// openNumbered opens the folders NAME, NAME-2, … as the head of this file says.
+func openNumbered(c config, name string, logger *slog.Logger) (caches, error) {
+	var got caches
+	for n := 1; n <= maxFolders; n++ {
+		dir := name
+		if n > 1 {
+			dir = fmt.Sprintf("%s-%d", name, n)
+		}
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && got.main != nil {
+			return got, nil // folders are made in order: no more of them
+		}
+		next, err := openCache(c, dir, logger)
+		if errors.Is(err, cache.ErrInUse) {
+			continue
+		}
+		if err != nil {
+			return caches{}, errors.Join(err, got.close())
+		}
+		if err := got.take(next); err != nil {
+			return caches{}, errors.Join(err, got.close())
+		}
+	}
+	if got.main == nil {
+		return caches{}, exit.New(exit.Cache, "end some of them, or give --cache-dir", "%d mounts of this source are running: no more cache folders", maxFolders)
+	}
+	return got, nil
+}
+
+// take decides what next is for: the first folder is worked in until one with drafts is found; further ones are kept only for their drafts.
+func (c *caches) take(next *cache.Cache) error {
+	drafts := len(next.Drafts()) > 0
+	switch {
+	case c.main == nil:
+		c.main = next
+	case !drafts:
+		return next.Close()
+	case len(c.main.Drafts()) == 0:
+		old := c.main
+		c.main = next
+		return old.Close()
+	default:
+		c.left = append(c.left, next)
+	}
+	return nil
+}
+
+// openCache opens one folder.
+func openCache(c config, dir string, logger *slog.Logger) (*cache.Cache, error) {
+	size := int64(c.CacheSize)
+	if !c.SizeGiven {
+		size = defaultCacheSize(dir)
+	}
+	one, err := cache.Open(cache.Options{Dir: dir, Size: size, Logger: logger})
+	var inUse *cache.InUseError
+	switch {
+	case errors.As(err, &inUse):
+		return nil, exit.New(exit.Cache, "give each mount a --cache-dir of its own, or leave it out", "the cache folder %s is in use by another mount (pid %d)", dir, inUse.PID).Because(err)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return nil, exit.New(exit.Cache, "make room, or give a folder on another disk with --cache-dir", "the disk of the cache folder is full: %w", err)
+	case err != nil:
+		return nil, exit.New(exit.Cache, "give another place with --cache-dir", "the cache folder cannot be used: %w", err)
+	}
+	return one, nil
+}
+
+// defaultCacheSize is half of what is free on the disk of dir, counting what dir itself holds as free, and 20 GiB at most.
+func defaultCacheSize(dir string) int64 {
+	var st unix.Statfs_t
+	if unix.Statfs(filepath.Dir(dir), &st) != nil {
+		return maxDefaultCache
+	}
+	free := int64(st.Bavail) * st.Bsize
+	if free < 2*maxDefaultCache {
+		free += usedBy(dir, 2*maxDefaultCache-free)
+	}
+	return min(free/2, maxDefaultCache)
+}
+
+// usedBy counts the bytes that dir takes on disk, as far as enough.
+func usedBy(dir string, enough int64) int64 {
+	var sum int64
+	// What cannot be read is not counted.
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if fi, err := d.Info(); err == nil {
+			if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+				sum += st.Blocks * 512
+			}
+		}
+		if sum >= enough {
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	return sum
+}

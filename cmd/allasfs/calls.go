@@ -1,0 +1,116 @@
+package main
+
+// This file answers the calls of the control socket: it makes *daemon a control.Daemon.
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"allasfs/cmd/allasfs/internal/control"
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs"
+)
+
+var _ control.Daemon = (*daemon)(nil)
+
+// Status is the mounted file system's, with the drafts, uploads and errors of leftover cache folders.
+func (d *daemon) Status() fs.Status {
+	s := d.fs.Status()
+	s.Source = d.name
+	for _, f := range d.left {
+		more := f.Status()
+		s.Uploads = append(s.Uploads, more.Uploads...)
+		s.Drafts = append(s.Drafts, more.Drafts...)
+		s.Errors = append(s.Errors, more.Errors...)
+	}
+	return s
+}
+
+// Sync sends what is pending.
+func (d *daemon) Sync(ctx context.Context) error {
+	var errs []error
+	for _, f := range d.all() {
+		errs = append(errs, f.Sync(ctx))
+	}
+	err := errors.Join(errs...)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if left := d.waiting(); len(left) > 0 {
+		return exit.New(exit.NotSent, "the files are kept; see: allasfs status "+d.config.Dir, "%s", unsent(left)).Because(err)
+	}
+	return exit.New(exit.NotSent, "see: allasfs status "+d.config.Dir, "%w", err)
+}
+
+// waiting are the kept files that should be in the store, but for those that wait for a person's decision.
+func (d *daemon) waiting() []fs.DraftState {
+	return slices.DeleteFunc(d.Status().Drafts, func(x fs.DraftState) bool { return x.State != "closed" })
+}
+
+// Unmount syncs, unmounts and waits for the daemon's end. If a file cannot be sent, or the mount is in use, the mount stays.
+func (d *daemon) Unmount(ctx context.Context, lazy bool) error {
+	if lazy {
+		return d.server.Unmount(true)
+	}
+	if err := d.Sync(ctx); err != nil && (ctx.Err() != nil || len(d.waiting()) > 0) {
+		e := exit.Of(err)
+		return exit.New(e.Code, "the mount stays; 'allasfs umount --lazy' ends it all the same and keeps the files in the cache folder", "%s", e.Text).Because(err)
+	}
+	err := d.server.Unmount(false)
+	if errors.Is(err, unix.EBUSY) {
+		return exit.New(exit.Busy, "", "%s is in use", d.config.Dir).Because(err)
+	}
+	if err != nil {
+		return exit.New(exit.Mountpoint, "", "%w", err)
+	}
+	select {
+	case <-d.stopped:
+		return d.result
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// RecoverSend uploads a kept file.
+func (d *daemon) RecoverSend(ctx context.Context, id string, force bool) error {
+	f, err := d.owner(id)
+	if err != nil {
+		return err
+	}
+	return f.RecoverSend(ctx, id, force)
+}
+
+// RecoverSave copies a kept file to a local one.
+func (d *daemon) RecoverSave(ctx context.Context, id, file string) error {
+	f, err := d.owner(id)
+	if err != nil {
+		return err
+	}
+	if mountpoint.Within(file, d.config.Dir) {
+		return exit.New(exit.Usage, "give a path on a local disk", "%s is within the mount", file)
+	}
+	return f.RecoverSave(ctx, id, file)
+}
+
+// RecoverDrop discards a kept file.
+func (d *daemon) RecoverDrop(ctx context.Context, id string) error {
+	f, err := d.owner(id)
+	if err != nil {
+		return err
+	}
+	return f.RecoverDrop(ctx, id)
+}
+
+// owner is the file system that keeps the draft id.
+func (d *daemon) owner(id string) (*fs.FS, error) {
+	for _, f := range d.all() {
+		if slices.ContainsFunc(f.Status().Drafts, func(x fs.DraftState) bool { return x.ID == id }) {
+			return f, nil
+		}
+	}
+	return nil, exit.New(exit.Usage, "see: allasfs recover list "+d.config.Dir, "no kept file has the number %q", id)
+}

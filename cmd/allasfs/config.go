@@ -1,0 +1,185 @@
+package main
+
+// This file gathers what a mount is asked for: the flags of `allasfs mount` and `allasfs demo`, the options of -o, SOURCE and DIR.
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/s3/profile"
+)
+
+// config is all that a daemon needs to know; it holds no secret.
+type config struct {
+	Source  source
+	Dir     string // as mountpoint.Resolve returns it
+	Access  access
+	Options []string // -o
+
+	ReadOnly   bool
+	AllowOther bool
+	UID, GID   uint32
+	Umask      octalMode
+	TTL        time.Duration
+	Kernel     []string // options passed to the kernel as they are
+
+	CacheDir    string   // "" = the default place
+	CacheSize   byteSize // with CacheSizeSet; else from what is free
+	SizeGiven   bool
+	LogFile     string // "" = standard error in front, the default place in the background
+	Verbose     bool
+	DebugFuse   bool
+	Foreground  bool
+	Quiet       bool          // no line on success
+	StopTimeout time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
+	Demo        bool          // mount an embedded server with sample data
+}
+
+// access says whose data is read and where; shared by the commands that look for credentials.
+type access struct {
+	Project, Profile, Endpoint, CAFile string
+	Anonymous                          bool
+	InsecureHTTP                       bool // plain http beyond this machine is allowed
+}
+
+// options are the access as package profile takes it.
+func (a access) options() profile.Options {
+	return profile.Options{Project: a.Project, Profile: a.Profile, Endpoint: a.Endpoint, Anonymous: a.Anonymous, CAFile: a.CAFile}
+}
+
+// addAccessFlags defines the flags that fill a.
+func addAccessFlags(cmd *cobra.Command, a *access) {
+	f := cmd.Flags()
+	f.StringVar(&a.Project, "project", "", "project whose credentials are used, e.g. project_2012345")
+	f.StringVar(&a.Profile, "profile", "", "section of the credentials file to use")
+	f.StringVar(&a.Endpoint, "endpoint", "", "address of the object store, e.g. https://a3s.fi")
+	f.BoolVar(&a.Anonymous, "anonymous", false, "use no credentials: public buckets only")
+	f.StringVar(&a.CAFile, "ca-file", "", "trust the certificates in this PEM file too")
+	f.BoolVar(&a.InsecureHTTP, "insecure-http", false, "allow an endpoint without TLS that is not on this machine")
+}
+
+// addMountFlags defines the flags that fill c, but for the access.
+func addMountFlags(cmd *cobra.Command, c *config) {
+	f := cmd.Flags()
+	f.BoolVarP(&c.Foreground, "foreground", "f", false, "stay in front, log to standard error")
+	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
+	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
+	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
+	f.Uint32Var(&c.GID, "gid", uint32(os.Getgid()), "group of files whose group is not stored")
+	c.Umask = processUmask()
+	f.Var(&c.Umask, "umask", "permissions taken from files whose mode is not stored, octal")
+	f.DurationVar(&c.TTL, "ttl", time.Minute, "how long names, sizes and listings are trusted; 0 asks the store each time")
+	f.StringVar(&c.CacheDir, "cache-dir", "", "cache folder of this mount alone (default: on $TMPDIR in a batch job, else ~/.cache/allasfs)")
+	f.Var(&c.CacheSize, "cache-size", "bytes on disk that the cache may take, 0 = memory only (default: half of what is free, 20G at most)")
+	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
+	f.BoolVarP(&c.Verbose, "verbose", "v", false, "log more")
+	f.BoolVar(&c.DebugFuse, "debug-fuse", false, "log every request of the kernel")
+	f.DurationVar(&c.StopTimeout, "stop-timeout", 0, "how long SIGTERM lets uploads go on; what is left stays in the cache folder (0 = no limit)")
+	f.StringArrayVarP(&c.Options, "options", "o", nil, "options as mount(8) gives them, e.g. ro,allow_other,uid=1000,ttl=5m")
+	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print nothing when all is well")
+}
+
+// complete fills in what the flags leave to derive: -o, paths made absolute, SOURCE and DIR.
+func (c *config) complete(cmd *cobra.Command, src, dir string) error {
+	if err := c.applyOptions(cmd); err != nil {
+		return err
+	}
+	c.SizeGiven = cmd.Flags().Changed("cache-size")
+	var err error
+	if c.Source, err = parseSource(src); err != nil {
+		return err
+	}
+	if c.Source.Project != "" && c.Access.Project != "" && c.Source.Project != c.Access.Project {
+		return exit.New(exit.Usage, "name the project once", "SOURCE is of project %q, --project says %q", c.Source.Project, c.Access.Project)
+	}
+	if c.Source.Project != "" {
+		c.Access.Project = c.Source.Project
+	}
+	if c.Dir, err = mountpoint.Resolve(dir); err != nil {
+		return exit.New(exit.Mountpoint, "", "the mountpoint cannot be used: %w", err)
+	}
+	for _, p := range []*string{&c.CacheDir, &c.LogFile, &c.Access.CAFile} {
+		if *p == "" {
+			continue
+		}
+		if *p, err = filepath.Abs(*p); err != nil { // the daemon works in /
+			return err
+		}
+	}
+	return c.check()
+}
+
+// check refuses what cannot work together.
+func (c *config) check() error {
+	switch {
+	case c.TTL < 0 || c.StopTimeout < 0:
+		return exit.New(exit.Usage, "", "a time cannot be negative")
+	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):
+		return exit.New(exit.Usage, "give a folder on a local disk", "the cache folder %s would lie within the mount", c.CacheDir)
+	case c.LogFile != "" && mountpoint.Within(c.LogFile, c.Dir):
+		return exit.New(exit.Usage, "give a file on a local disk", "the log file %s would lie within the mount", c.LogFile)
+	}
+	return nil
+}
+
+// applyOptions sets the flags that -o stands for; a flag given by itself wins.
+func (c *config) applyOptions(cmd *cobra.Command) error {
+	p, err := parseOptions(c.Options)
+	if err != nil {
+		return err
+	}
+	c.Kernel = p.kernel
+	given := map[string]bool{}
+	for _, s := range p.settings {
+		given[s.flag] = cmd.Flags().Changed(s.flag)
+	}
+	for _, s := range p.settings {
+		if given[s.flag] {
+			continue
+		}
+		if err := cmd.Flags().Set(s.flag, s.value); err != nil {
+			return exit.New(exit.Usage, "", "the mount option %s=%s: %w", strings.ReplaceAll(s.flag, "-", "_"), s.value, err)
+		}
+	}
+	return nil
+}
+
+// octalMode is a flag value of permission bits, written in octal.
+type octalMode uint32
+
+// String writes four octal digits.
+func (m *octalMode) String() string { return fmt.Sprintf("%04o", uint32(*m)) }
+
+// Type is what help shows as the value's kind.
+func (m *octalMode) Type() string { return "MODE" }
+
+// Set reads octal digits.
+func (m *octalMode) Set(s string) error {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || n > 0o777 {
+		return fmt.Errorf("%q is no file mode: write octal digits, e.g. 022", s)
+	}
+	*m = octalMode(n)
+	return nil
+}
+
+// processUmask is the umask that this process was started with, 022 where the kernel does not tell.
+func processUmask() octalMode {
+	data, _ := os.ReadFile("/proc/self/status") // not there: the default
+	for line := range strings.Lines(string(data)) {
+		if v, ok := strings.CutPrefix(line, "Umask:"); ok {
+			if n, err := strconv.ParseUint(strings.TrimSpace(v), 8, 32); err == nil {
+				return octalMode(n & 0o777)
+			}
+		}
+	}
+	return 0o022
+}

@@ -1,0 +1,132 @@
+package main
+
+// This file is the daemon's life between the moment when its mount answers and its end.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs"
+)
+
+// serve waits until the mount is unmounted, by whom ever, or a signal asks for the end (atOnce: does not wait), and then finishes the uploads.
+func (d *daemon) serve(w *signalWatch, atOnce bool) error {
+	gone := make(chan struct{})
+	go func() { // a mount that was detached while in use lasts until its last user: this then ends with the process
+		d.server.Wait()
+		close(gone)
+	}()
+	if !atOnce {
+		select {
+		case <-gone:
+		case <-w.first:
+			d.log.Info("asked to end by a signal")
+		}
+	}
+	if err := notifySystemd("STOPPING=1", "STATUS=finishing uploads"); err != nil {
+		d.log.Debug("systemd was not told of the end", "err", err)
+	}
+	ctx, cancel := w.limit(context.Background(), d.config.StopTimeout)
+	defer cancel()
+	detached := d.detach(gone)
+	d.result = errors.Join(detached, d.finish(ctx))
+	close(d.stopped)
+	if e := exit.Of(d.result); e != nil {
+		d.log.Error(e.Text, "hint", e.Hint)
+	}
+	d.log.Info("ended", "dir", d.config.Dir)
+	return d.result
+}
+
+// detach takes the mount out of the directory tree, so that nothing new comes in; one that is in use is detached all the same.
+func (d *daemon) detach(gone <-chan struct{}) error {
+	select {
+	case <-gone:
+		return nil
+	default:
+	}
+	m, ok, err := mountpoint.At(d.config.Dir)
+	if err != nil || !ok || m.Dev != d.place.Dev {
+		return err // detached already, and in use still
+	}
+	err = d.server.Unmount(false)
+	if errors.Is(err, unix.EBUSY) {
+		d.log.Warn("the mount is in use; it is detached", "holders", fmt.Sprint(mountpoint.Holders(d.config.Dir)))
+		return d.server.Unmount(true)
+	}
+	return err
+}
+
+// finish sends what is pending and ends the file systems; what is left then is named.
+func (d *daemon) finish(ctx context.Context) error {
+	var errs []error
+	for _, f := range d.all() {
+		errs = append(errs, f.Close(ctx))
+	}
+	if left := d.Status().Drafts; len(left) > 0 {
+		return exit.New(exit.NotSent, fmt.Sprintf("they are kept in %s; mount the same source again, and see: allasfs recover DIR", d.caches.main.Stats().Dir),
+			"%s", unsent(left)).Because(errors.Join(errs...))
+	}
+	return errors.Join(errs...)
+}
+
+// unsent names files that are not in the store, the first ten of them.
+func unsent(drafts []fs.DraftState) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "not in the object store: %s", count(len(drafts), "file"))
+	for i, x := range drafts {
+		if i == 10 {
+			fmt.Fprintf(&b, "\n  and %d more", len(drafts)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s (%s)", x.Path, human(x.Size))
+		if x.Reason != "" {
+			b.WriteString(": " + x.Reason)
+		}
+	}
+	return b.String()
+}
+
+// abandon ends a start that stopped half way: file systems that run, a mount that is there.
+func (d *daemon) abandon() error {
+	var errs []error
+	if d.server != nil {
+		errs = append(errs, d.server.Unmount(true))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), firstTimeout)
+	defer cancel()
+	for _, f := range d.all() {
+		errs = append(errs, f.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// close gives back what the daemon holds beside its file systems.
+func (d *daemon) close() error {
+	var errs []error
+	if d.control != nil {
+		errs = append(errs, d.control.Close())
+	}
+	errs = append(errs, d.caches.close())
+	if d.store != nil {
+		d.store.Close()
+	}
+	if d.demo != nil {
+		errs = append(errs, d.demo.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// all are the file systems: the mounted one, and those of leftover cache folders.
+func (d *daemon) all() []*fs.FS {
+	if d.fs == nil {
+		return nil
+	}
+	return append([]*fs.FS{d.fs}, d.left...)
+}

@@ -1,0 +1,107 @@
+package main
+
+// This file holds `allasfs mount`.
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/cmd/allasfs/internal/mountpoint"
+)
+
+const mountLong = `Mount SOURCE on the directory DIR.
+
+SOURCE is [PROJECT:][BUCKET[/PREFIX]]. Without it every bucket of the project is a directory
+of DIR; with BUCKET, DIR is that bucket; with BUCKET/PREFIX, the keys below that prefix.
+A bucket that another project shares is mounted by its name, or opened by its name
+below a mount of the whole project.
+
+The command returns when the mount answers, or prints why there is none. The daemon that
+stays behind ends with 'allasfs umount DIR', fusermount3 -u, or SIGTERM; each of them
+finishes the uploads first. A second SIGTERM, or --stop-timeout, cuts that short: what is
+not in the store then stays in the cache folder, and the next mount of the same source
+sends it.`
+
+const mountExample = `  allasfs mount ~/allas                                   all buckets of the project chosen last with allas-conf
+  allasfs mount project_2012345: ~/allas                  all buckets of this project
+  allasfs mount --read-only genomes/human ~/genomes       one prefix of one bucket
+  allasfs mount --endpoint https://lumidata.eu ~/lumi     another store
+  project_2012345:  /mnt/allas  fuse.allasfs  _netdev,nofail,allow_other,uid=1000  0 0     a line of /etc/fstab`
+
+func mountCommand(s *streams) *cobra.Command {
+	var c config
+	cmd := &cobra.Command{
+		Use:               "mount [flags] [SOURCE] DIR",
+		Short:             "Mount a project, a bucket or a prefix on a directory",
+		Long:              mountLong,
+		Example:           mountExample,
+		Args:              args(cobra.RangeArgs(1, 2)),
+		ValidArgsFunction: completeDirs,
+	}
+	addAccessFlags(cmd, &c.Access)
+	addMountFlags(cmd, &c)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		src, dir := "", args[len(args)-1]
+		if len(args) == 2 {
+			src = args[0]
+		}
+		if err := c.complete(cmd, src, dir); err != nil {
+			return err
+		}
+		if err := checkSwapped(args); err != nil {
+			return err
+		}
+		return start(cmd.Context(), s, c)
+	}
+	return cmd
+}
+
+// checkSwapped tells those who wrote DIR SOURCE what the order is.
+func checkSwapped(args []string) error {
+	if len(args) != 2 {
+		return nil
+	}
+	if _, err := os.Lstat(args[1]); err == nil {
+		return nil
+	}
+	if fi, err := os.Stat(args[0]); err == nil && fi.IsDir() {
+		return exit.New(exit.Mountpoint, "the order is SOURCE DIR: allasfs mount "+args[1]+" "+args[0], "the mountpoint %s does not exist", args[1])
+	}
+	return nil
+}
+
+// start runs the daemon of c: as this process when it stays in front or is the background process itself, else as a new one.
+func start(ctx context.Context, s *streams, c config) error {
+	parent, err := waitingParent()
+	if err != nil {
+		return err
+	}
+	switch {
+	case parent != nil:
+		return serve(ctx, s, c, parent)
+	case c.Foreground:
+		return serve(ctx, s, c, nil)
+	}
+	// What needs no network is told before a process is started.
+	if err := checkLocal(c); err != nil {
+		return err
+	}
+	return background(ctx, s, c)
+}
+
+// checkLocal tells whether this machine and this directory can take the mount.
+func checkLocal(c config) error {
+	if err := mountpoint.CheckFuse(); err != nil {
+		return err
+	}
+	if c.AllowOther {
+		if err := mountpoint.CheckAllowOther("/etc/fuse.conf"); err != nil {
+			return err
+		}
+	}
+	return mountpoint.Check(c.Dir, slices.Contains(c.Kernel, "nonempty"), deadMount)
+}

@@ -1,0 +1,136 @@
+package main
+
+// This file shows uploads while a command waits for them: lines that are redrawn on a terminal, a line now and then elsewhere.
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"allasfs/cmd/allasfs/internal/control"
+	"allasfs/fs"
+)
+
+const (
+	drawEvery  = 200 * time.Millisecond // on a terminal
+	printEvery = 5 * time.Second        // elsewhere
+	shownFiles = 8                      // uploads listed one by one
+)
+
+// withProgress runs work, and shows the uploads of the mount behind c on w until it returns.
+func withProgress(ctx context.Context, w io.Writer, c *control.Client, work func(context.Context) error) error {
+	done := make(chan struct{})
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		p := &progress{w: w, redraw: terminal(w), client: c}
+		p.show(ctx, done)
+	}()
+	err := work(ctx)
+	close(done)
+	<-shown
+	return err
+}
+
+// progress draws the uploads of one mount.
+type progress struct {
+	w      io.Writer
+	redraw bool
+	client *control.Client
+	lines  int // drawn and still on the terminal
+}
+
+func (p *progress) show(ctx context.Context, done <-chan struct{}) {
+	every := printEvery
+	if p.redraw {
+		every = drawEvery
+	}
+	// The first look comes early: a short wait shows nothing, a long one tells soon what it is for.
+	timer := time.NewTimer(drawEvery)
+	defer timer.Stop()
+	defer p.erase()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		report, err := p.client.Status(ctx)
+		if err != nil {
+			return // the daemon has ended, or is about to say why not
+		}
+		p.draw(report.Status.Uploads)
+		timer.Reset(every)
+	}
+}
+
+func (p *progress) draw(uploads []fs.UploadState) {
+	p.erase()
+	lines := uploadLines(uploads)
+	for _, l := range lines {
+		fmt.Fprintf(p.w, "allasfs: %s\n", l)
+	}
+	if p.redraw {
+		p.lines = len(lines)
+	}
+}
+
+// erase takes the lines drawn last off the terminal.
+func (p *progress) erase() {
+	if p.lines > 0 {
+		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.lines)
+		p.lines = 0
+	}
+}
+
+// uploadLines is a line for all uploads, and one for each of the first few.
+func uploadLines(uploads []fs.UploadState) []string {
+	if len(uploads) == 0 {
+		return nil
+	}
+	var size, sent int64
+	for _, u := range uploads {
+		size, sent = size+u.Size, sent+u.Sent
+	}
+	lines := []string{fmt.Sprintf("waiting for %s: %s of %s sent (%d %%)", count(len(uploads), "upload"), human(sent), human(size), percent(sent, size))}
+	for i, u := range uploads {
+		if i == shownFiles {
+			return append(lines, fmt.Sprintf("  and %d more", len(uploads)-i))
+		}
+		lines = append(lines, fmt.Sprintf("  %3d %%  %s (%s)", percent(u.Sent, u.Size), oneLine(u.Path), human(u.Size)))
+	}
+	return lines
+}
+
+// percent is how much of all part is; all of nothing is 0 %, for it is not done yet.
+func percent(part, all int64) int64 {
+	if all <= 0 {
+		return 0
+	}
+	return int64(float64(part) / float64(all) * 100)
+}
+
+// oneLine quotes a path that would disturb a terminal.
+func oneLine(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x1b }) {
+		return fmt.Sprintf("%q", path)
+	}
+	return path
+}
+
+// terminal tells whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,84 @@
+package main
+
+// This file is the top of the command line: what `allasfs --help` shows, and how cobra is used.
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"allasfs/cmd/allasfs/internal/exit"
+)
+
+const rootLong = `allasfs mounts a project of CSC's Allas (or of any Ceph RADOS Gateway) as a directory:
+a directory a bucket, a file an object, plain objects that every other S3 client reads.
+
+  allasfs mount ~/allas            every bucket of the project
+  allasfs mount bucket ~/data      one bucket
+  allasfs status                   what is mounted, cached and being uploaded
+  allasfs umount ~/allas           waits for uploads, then unmounts
+
+Credentials are found where allas-conf, rclone, aws and s3cmd leave them. If something
+does not work, 'allasfs doctor' says what is missing. 'allasfs demo DIR' needs no account.`
+
+// rootCommand builds the command tree; s is where its commands write.
+func rootCommand(s *streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "allasfs",
+		Short:         "Allas as a directory",
+		Long:          rootLong,
+		Version:       version(),
+		SilenceErrors: true, // report prints them
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+
+		SuggestionsMinimumDistance: 2,
+		RunE:                       unknownCommand,
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetVersionTemplate("allasfs {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
+	})
+	root.AddCommand(mountCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
+		doctorCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), probeCommand())
+	return root
+}
+
+// unknownCommand answers what cobra found no command for.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := "see: allasfs --help"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean: " + strings.Join(near, ", ")
+	}
+	return exit.New(exit.Usage, hint, "unknown command %q", args[0])
+}
+
+// args wraps a check of positional arguments so that it ends with the exit code of a wrong command line.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return exit.New(exit.Usage, "usage: "+cmd.UseLine(), "%s does not take %s", cmd.CommandPath(), count(len(args), "argument")).Because(err)
+		}
+		return nil
+	}
+}
+
+// exitCodesTopic is the help page of the exit codes.
+func exitCodesTopic() *cobra.Command {
+	var b strings.Builder
+	fmt.Fprint(&b, "allasfs ends with one of these exit codes:\n\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, r := range exit.Table() {
+		fmt.Fprintf(w, "%4d\t%s\n", r.Code, r.Meaning)
+	}
+	fmt.Fprintf(w, "\nCalled by mount(8) it ends with 0, with %d for a wrong command line, or with %d.\n", exit.HelperUsage, exit.HelperFailed)
+	_ = w.Flush() // into memory
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimSpace(b.String())}
+}

@@ -1,0 +1,194 @@
+package main
+
+// This file holds `allasfs status`.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"allasfs/cmd/allasfs/internal/control"
+	"allasfs/fs"
+)
+
+const statusTimeout = 10 * time.Second // for the answer of one daemon
+
+func statusCommand(s *streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [flags] [DIR]",
+		Short: "Show mounts, cache, uploads, kept files and the last errors",
+		Long: `Show the mounts of this machine, or the one that DIR is on: where from, the cache, uploads in flight, files that
+are not in the store and why, and the last errors.`,
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: completeMounts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := statusTargets(args)
+			if err != nil {
+				return err
+			}
+			states := make([]state, 0, len(list))
+			for _, t := range list {
+				states = append(states, ask(cmd.Context(), t))
+			}
+			if asJSON {
+				e := json.NewEncoder(s.out)
+				e.SetIndent("", "  ")
+				return e.Encode(states)
+			}
+			return printStates(s.out, states)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list with one element a mount")
+	return cmd
+}
+
+func statusTargets(args []string) ([]target, error) {
+	if len(args) == 0 {
+		return targets()
+	}
+	t, err := find(args[0])
+	return []target{t}, err
+}
+
+// state is what status tells of one mount.
+type state struct {
+	Mountpoint string          `json:"mountpoint"`
+	Source     string          `json:"source"`
+	State      life            `json:"state"`
+	Text       string          `json:"text,omitempty"`
+	Report     *control.Report `json:"daemon,omitempty"`
+	hint       string          // for people, "" = none
+}
+
+// ask asks the daemon of t.
+func ask(ctx context.Context, t target) state {
+	st := state{Mountpoint: t.Dir, Source: t.Source}
+	st.State = t.life()
+	switch st.State {
+	case dead:
+		st.Text, st.hint = "its daemon has died; nothing that was written is lost", t.clearHint()
+		return st
+	case foreign:
+		st.Text = "another user's"
+		return st
+	case unregistered:
+		st.Text = "its daemon has no control socket where this command looks"
+		return st
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	r, err := control.Dial(*t.Record).Status(ctx)
+	if err != nil {
+		st.Text = err.Error()
+		return st
+	}
+	st.Report = &r
+	return st
+}
+
+func printStates(w io.Writer, states []state) error {
+	if len(states) == 0 {
+		_, err := fmt.Fprintln(w, "no allasfs mounts")
+		return err
+	}
+	var b strings.Builder
+	for i, st := range states {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		st.print(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// print writes the screen of one mount.
+func (st state) print(b *strings.Builder) {
+	fmt.Fprintf(b, "%s  %s\n", st.Mountpoint, st.Source)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "  %-9s"+format+"\n", append([]any{name}, args...)...)
+	}
+	if st.Report == nil {
+		line(string(st.State), "%s", st.Text)
+		if st.hint != "" {
+			line("", "%s", st.hint)
+		}
+		return
+	}
+	r := st.Report
+	rights := "read and write"
+	if r.Status.ReadOnly {
+		rights = "read only"
+	}
+	line("running", "since %s, pid %d, %s%s", r.Since.Local().Format("2006-01-02 15:04:05"), r.PID, rights, prefixed(", ", r.Mode))
+	c := r.Status.Cache
+	line("cache", "%s of %s, %s, %s%s", human(c.Used), human(c.Size), count(c.Files, "file"), hits(c.Hits, c.Misses), prefixed("; ", c.LastError))
+	line("", "%s", c.Dir)
+	printUploads(line, r.Status.Uploads)
+	printKept(line, r.Status.Drafts, st.Mountpoint)
+	for i, e := range r.Status.Errors {
+		line(onlyFirst(i, "errors"), "%s  %s: %s", e.Time.Local().Format("15:04:05"), oneLine(e.Path), e.Text)
+	}
+	if r.LogFile != "" {
+		line("log", "%s", r.LogFile)
+	}
+}
+
+func printUploads(line func(name, format string, args ...any), uploads []fs.UploadState) {
+	for i, l := range uploadLines(uploads) {
+		line(onlyFirst(i, "uploads"), "%s", strings.TrimPrefix(l, "waiting for "))
+	}
+	if len(uploads) == 0 {
+		line("uploads", "none")
+	}
+}
+
+func printKept(line func(name, format string, args ...any), drafts []fs.DraftState, dir string) {
+	for i, d := range drafts {
+		line(onlyFirst(i, "kept"), "%s  %s (%s): %s", d.ID, oneLine(d.Path), human(d.Size), kept(d))
+	}
+	if len(drafts) > 0 {
+		line("", "see: allasfs recover %s", dir)
+	}
+}
+
+// kept says why a file is not in the store.
+func kept(d fs.DraftState) string {
+	if d.Reason != "" {
+		return d.Reason
+	}
+	switch d.State {
+	case "open":
+		return "being written, or was when its daemon was killed"
+	case "conflict":
+		return "somebody else has changed the object"
+	}
+	return "not sent yet"
+}
+
+func hits(hits, misses int64) string {
+	if hits+misses == 0 {
+		return "nothing read yet"
+	}
+	return fmt.Sprintf("%d %% of blocks read from it", percent(hits, hits+misses))
+}
+
+func onlyFirst(i int, name string) string {
+	if i == 0 {
+		return name
+	}
+	return ""
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}

@@ -1,0 +1,70 @@
+package main
+
+// This file opens the object store of a mount.
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"allasfs/s3"
+	"allasfs/s3/profile"
+)
+
+// The first request is to tell at once what is wrong, not to outlast a storm as later ones do.
+const (
+	firstRetry   = 5 * time.Second
+	firstTimeout = 20 * time.Second
+)
+
+// openStore makes the client that a mount uses for the store of p.
+func openStore(p *profile.Profile, logger *slog.Logger) (*s3.Client, error) {
+	return s3.New(storeConfig(p, logger))
+}
+
+func storeConfig(p *profile.Profile, logger *slog.Logger) s3.Config {
+	c := s3.Config{Endpoint: p.Endpoint, CAFile: p.CAFile, Logger: logger}
+	if !p.Anonymous {
+		c.AccessKey, c.SecretKey, c.SessionToken = p.AccessKey, p.SecretKey, p.SessionToken
+	}
+	return c
+}
+
+// askStore makes one cheap request that shows whether credentials, endpoint, clock and source are right.
+func askStore(ctx context.Context, p *profile.Profile, bucket string) error {
+	c := storeConfig(p, nil)
+	c.RetryFor = firstRetry
+	client, err := s3.New(c)
+	if err != nil {
+		return explain(err, p, bucket)
+	}
+	defer client.Close()
+	limit, cancel := context.WithTimeout(ctx, firstTimeout)
+	defer cancel()
+	switch {
+	case bucket != "":
+		_, err = client.HeadBucket(limit, bucket)
+	case p.Anonymous:
+		return nil // nobody's buckets cannot be listed, and need not be
+	default:
+		_, err = client.Buckets(limit)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return explain(err, p, bucket)
+	}
+	return nil
+}
+
+// describe is how a mount's source is shown in df, status and messages: PROJECT:BUCKET/PREFIX, or the store's host where the project
+// has no name.
+func describe(p *profile.Profile, s source) string {
+	project := p.Project
+	if project == "" {
+		project = hostOf(p.Endpoint)
+	}
+	return fmt.Sprintf("%s:%s", project, s.path())
+}
