@@ -13,6 +13,7 @@ type Attr struct {
 	Mtime, Ctime time.Time
 	UID, GID     uint32
 	Nlink        uint32
+	Valid        time.Duration // for which this may be trusted: the TTL, less the age of what the store said
 }
 
 // Change is a setattr: nil fields stay.
@@ -51,6 +52,10 @@ func (f *FS) attrOf(n *node) Attr {
 		a.Mtime = f.since
 	}
 	a.Ctime = a.Mtime
+	a.Valid = f.o.TTL
+	if !n.unsent() && n.id != RootID {
+		a.Valid = max(0, f.o.TTL-time.Since(n.checked))
+	}
 	return a
 }
 

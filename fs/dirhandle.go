@@ -44,18 +44,10 @@ func (f *FS) OpenDir(ctx context.Context, id uint64) (*DirHandle, error) {
 // Release ends the handle.
 func (d *DirHandle) Release() {}
 
-// rewind reads the directory anew, as rewinddir(3) asks.
-func (d *DirHandle) rewind() {
-	d.l, d.next, d.order, d.local, d.ended = d.f.list(d.n, 0), 0, nil, nil, false
-}
-
-// Entry returns entry i (from 0); ok is false past the end. It may wait for the next page of the listing. Asking for entry 0 again rewinds.
+// Entry returns entry i (from 0); ok is false past the end. It may wait for the next page of the listing.
 func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i == 0 && len(d.order) > 1 {
-		d.rewind()
-	}
 	for i >= len(d.order) {
 		if d.ended {
 			return DirEntry{}, false, nil

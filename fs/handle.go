@@ -202,7 +202,7 @@ func (f *FS) touch(n *node) {
 
 // Flush is close(2): it returns when the object is in the store, or with the reason why not. A second call has nothing to do.
 func (h *Handle) Flush(ctx context.Context) error {
-	if !h.write {
+	if !h.sends {
 		return nil
 	}
 	return h.f.flush(ctx, h.n)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -149,6 +150,9 @@ func decode(p place, nm string) (name.Part, error) {
 		}
 		return name.Part{Elem: nm}, nil
 	}
+	if !utf8.ValidString(nm) {
+		return name.Part{}, name.ErrInvalid // the store takes no such key
+	}
 	return name.DecodeAfter(p.cont, nm)
 }
 
@@ -215,7 +219,7 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 		f.leave(n)
 		n = nil
 	}
-	if n != nil && k == kindFile && n.handles > 0 && n.obj.exists && !n.obj.same(e.object()) {
+	if n != nil && k == kindFile && n.obj.exists && (n.handles > 0 && !n.obj.same(e.object()) || f.changesKind(n, e)) {
 		f.leave(n)
 		n = nil
 	}
@@ -234,6 +238,13 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 	return n
 }
 
+// changesKind tells whether a file became a symbolic link, or a link a file; needs f.mu.
+func (f *FS) changesKind(n *node, e entry) bool {
+	bucket, key := f.keyOf(n)
+	a := f.recall(e.object().version(bucket, key))
+	return a.known && a.link != (n.kind == kindLink)
+}
+
 // same tells whether two states of a key are one version with the same metadata.
 func (o object) same(p object) bool {
 	return o.etag == p.etag && o.size == p.size
@@ -250,6 +261,8 @@ func (f *FS) setObject(n *node, o object) {
 		n.at = a
 	} else if moved {
 		n.at = knownAttrs{}
+	} else {
+		return
 	}
 	n.kind = kindFile
 	if n.at.link {

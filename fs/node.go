@@ -28,6 +28,9 @@ type place struct {
 	cont   string // start of an element over 255 bytes: this is one of its continuation directories
 }
 
+// nowhere is no bucket: the store is never asked for what lies in a directory that is gone.
+const nowhere = "/"
+
 // list is the prefix to list, and what the keys of children begin with.
 func (p place) list() string { return p.prefix + p.cont }
 
@@ -138,7 +141,7 @@ func (f *FS) placeOf(n *node) place {
 		return place{bucket: f.o.Bucket, prefix: f.o.Prefix}
 	}
 	if n.parent == nil {
-		return place{}
+		return place{bucket: nowhere}
 	}
 	return f.placeOf(n.parent).child(n.part)
 }

@@ -6,9 +6,11 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"allasfs/cache"
 	"allasfs/fs/name"
+	"allasfs/s3"
 )
 
 // maxSize is S3's largest object.
@@ -21,14 +23,15 @@ type Handle struct {
 	read   bool
 	write  bool
 	append bool
+	sends  bool // closing it may have something to send: opened for writing, or it made or emptied the file
 	keep   bool
 }
 
 // Node is the id of the file's node.
 func (h *Handle) Node() uint64 { return h.n.id }
 
-// Writable tells whether the handle was opened for writing, so that closing it may have something to send.
-func (h *Handle) Writable() bool { return h.write }
+// Writable tells whether closing the handle may have something to send: it was opened for writing, or made or emptied the file.
+func (h *Handle) Writable() bool { return h.sends }
 
 // KeepCache tells whether the kernel's pages of the file are still right.
 func (h *Handle) KeepCache() bool { return h.keep }
@@ -53,8 +56,12 @@ func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error)
 	}
 	f.mu.Unlock()
 	if stale {
-		if err := f.refresh(ctx, n); err != nil {
+		same, err := f.refresh(ctx, n, false)
+		if err != nil {
 			return nil, err
+		}
+		if !same { // the kernel looks the name up again, and finds the node of the new version
+			return nil, syscall.ESTALE
 		}
 	}
 	return f.open(ctx, n, flags)
@@ -70,7 +77,8 @@ func (f *FS) open(ctx context.Context, n *node, flags uint32) (*Handle, error) {
 	default:
 		h.read, h.write = true, true
 	}
-	if h.write || flags&syscall.O_TRUNC != 0 {
+	h.sends = h.write || flags&syscall.O_TRUNC != 0
+	if h.sends {
 		if err := f.writable(); err != nil {
 			return nil, err
 		}
@@ -113,6 +121,9 @@ func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32,
 	var h *Handle
 	if err == nil {
 		h, err = f.open(ctx, n, flags)
+	}
+	if h != nil && made {
+		h.sends = true
 	}
 	if err != nil {
 		f.unpin(n)
@@ -208,6 +219,9 @@ func childFor(p place, nm string) (name.Part, error) {
 	if p.bucket == "" {
 		return name.Part{}, syscall.EPERM // only buckets live here
 	}
+	if !utf8.ValidString(nm) {
+		return name.Part{}, syscall.EILSEQ // no key that the store takes
+	}
 	part, err := decode(p, nm)
 	if err != nil {
 		return part, err
@@ -215,7 +229,8 @@ func childFor(p place, nm string) (name.Part, error) {
 	return part, name.CheckKey(p.list() + part.Elem)
 }
 
-// Release ends the handle. A file that was unlinked goes with its last handle.
+// Release ends the handle. A file that was unlinked goes with its last handle. What came after the last close, as the pages of a mapping do, is sent
+// in the background.
 func (h *Handle) Release() {
 	f, n := h.f, h.n
 	f.mu.Lock()
@@ -233,12 +248,36 @@ func (h *Handle) Release() {
 			draft, n.draft = n.draft, nil
 		}
 	}
+	late := n.handles == 0 && n.draft != nil && n.sending == nil && !f.closed
+	if late {
+		f.wg.Add(1)
+	}
 	f.dropUnused(n)
 	f.mu.Unlock()
+	if late {
+		go f.sendLate(n)
+	}
 	if draft != nil {
 		if err := draft.Discard(); err != nil {
 			f.log.Warn("discard the data of an unlinked file", "err", err)
 		}
+	}
+}
+
+// sendLate sends a draft that no close will; one that could not be sent before waits for its next close, or for Sync.
+func (f *FS) sendLate(n *node) {
+	defer f.wg.Done()
+	f.mu.Lock()
+	d := n.draft
+	f.mu.Unlock()
+	if d == nil {
+		return
+	}
+	if _, failed := d.State(); failed != "" {
+		return
+	}
+	if err := f.flush(f.ctx, n); err != nil {
+		f.log.Warn("send what came after the last close", "path", f.Path(n.id), "err", err)
 	}
 }
 
@@ -255,20 +294,21 @@ func (f *FS) closeReader(n *node) {
 	}()
 }
 
-// refresh asks the store about a file that is known by its node alone. When it is another version now, an open node keeps the old one and the
-// kernel is told to look the name up again.
-func (f *FS) refresh(ctx context.Context, n *node) error {
+// refresh asks the store about a file that is known by its node alone and tells whether it is still the version that it was. Another version takes
+// the node's place only where inPlace says so and nobody has it open; else the node keeps the old one without the name, and the kernel is told to look
+// the name up again.
+func (f *FS) refresh(ctx context.Context, n *node, inPlace bool) (same bool, err error) {
 	f.mu.Lock()
 	if n.parent == nil || n.kind == kindDir || n.draft != nil {
 		f.mu.Unlock()
-		return nil
+		return true, nil
 	}
 	bucket, key := f.keyOf(n)
 	f.mu.Unlock()
 	asked := time.Now()
 	o, err := f.o.Store.Head(ctx, bucket, key)
 	if err != nil && !isNotExist(err) {
-		return err
+		return false, err
 	}
 	if err == nil {
 		f.learn(bucket, o)
@@ -277,23 +317,22 @@ func (f *FS) refresh(ctx context.Context, n *node) error {
 	parent, nm := n.parent, n.name
 	if parent == nil || n.draft != nil || n.checked.After(asked) {
 		f.mu.Unlock()
-		return nil
+		return true, nil
 	}
-	now := object{exists: true, etag: o.ETag, size: o.Size, modified: time.Unix(0, toSecond(o.Modified)), large: o.Large != 0}
-	switch {
-	case err == nil && (n.handles == 0 || n.obj.same(now)):
+	now := object{exists: true, etag: o.ETag, size: o.Size, modified: time.Unix(0, toSecond(o.Modified)), large: o.Large != s3.NotLarge}
+	same = err == nil && n.obj.same(now)
+	if same || err == nil && inPlace && n.handles == 0 {
 		f.setObject(n, now)
 		n.checked = asked
 		f.mu.Unlock()
-		return nil
-	default:
-		f.leave(n)
+		return same, nil
 	}
-	pid := parent.id
+	open := n.handles > 0
+	f.leave(n)
 	f.mu.Unlock()
-	f.notifyEntry(pid, nm)
-	if err != nil && n.handles == 0 {
-		return err
+	f.notifyEntry(parent.id, nm)
+	if open {
+		return false, nil
 	}
-	return nil
+	return false, err
 }

@@ -43,16 +43,10 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	defer f.tree.Release(1)
 	t := d.Target()
 	path := t.Bucket + "/" + t.Key
-	o, err := f.store(ctx, d, path, cond)
-	conflict := errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err)
-	if conflict {
-		if there, ok := f.sentBefore(ctx, d); ok {
-			o, err = there, nil
-		}
-	}
+	o, err := f.storeOnce(ctx, d, path, cond)
 	if err != nil {
 		state := cache.StateClosed
-		if conflict {
+		if isConflict(err) || isNotExist(err) {
 			state, err = cache.StateConflict, errStale{err}
 		}
 		f.record("upload", path, errors.Join(err, d.SetState(state, err.Error())))

@@ -92,7 +92,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	var sent s3.Object
 	if err == nil {
-		sent, err = f.store(ctx, d, path, condition(d.Base()))
+		sent, err = f.storeOnce(ctx, d, path, condition(d.Base()))
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
@@ -169,7 +169,7 @@ func (f *FS) noteFile(n *node) {
 
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
 func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
-	conflict := errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) || isNotExist(err) && d.Base().ETag != ""
+	conflict := isConflict(err) || isNotExist(err) && d.Base().ETag != ""
 	state, reason := cache.StateClosed, err.Error()
 	if conflict {
 		state, err = cache.StateConflict, errStale{err}
@@ -192,6 +192,20 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	f.mu.Unlock()
 	f.notifyEntry(pid, nm)
 	return err
+}
+
+// isConflict tells whether another client was first.
+func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) }
+
+// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost.
+func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (s3.Object, error) {
+	sent, err := f.store(ctx, d, path, o)
+	if isConflict(err) {
+		if there, ok := f.sentBefore(ctx, d); ok {
+			return there, nil
+		}
+	}
+	return sent, err
 }
 
 // condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.

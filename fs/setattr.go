@@ -29,7 +29,7 @@ func (f *FS) Getattr(ctx context.Context, id uint64) (Attr, error) {
 	ask := n.kind != kindDir && n.draft == nil && !n.attrsUnsent && n.sending == nil && n.parent != nil && !f.fresh(n.checked)
 	f.mu.Unlock()
 	if ask {
-		if err := f.refresh(ctx, n); err != nil {
+		if _, err := f.refresh(ctx, n, true); err != nil {
 			return Attr{}, err
 		}
 	}

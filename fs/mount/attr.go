@@ -27,13 +27,13 @@ func fillAttr(a fs.Attr, out *fuse.Attr) {
 
 func (b *bridge) fillEntry(a fs.Attr, out *fuse.EntryOut) {
 	out.NodeId, out.Generation = a.ID, 0
-	out.SetEntryTimeout(b.ttl)
-	out.SetAttrTimeout(b.ttl)
+	out.SetEntryTimeout(a.Valid)
+	out.SetAttrTimeout(a.Valid)
 	fillAttr(a, &out.Attr)
 }
 
 func (b *bridge) fillAttrOut(a fs.Attr, out *fuse.AttrOut) {
-	out.SetTimeout(b.ttl)
+	out.SetTimeout(a.Valid)
 	fillAttr(a, &out.Attr)
 }
 

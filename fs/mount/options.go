@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,14 +19,13 @@ const (
 
 // Options of a mount.
 type Options struct {
-	Dir        string        // an existing directory, or /dev/fd/N: a FUSE connection that the caller has mounted
-	Source     string        // shown by df and mount(8); "" = allasfs
-	ReadOnly   bool          // the kernel refuses changes
-	AllowOther bool          // for all users, by the permission bits; else for the mounting user alone
-	Extra      []string      // raw mount options, as mount(8) has them; what means nothing here (_netdev, user, x-…) is left out
-	TTL        time.Duration // unused: the kernel trusts names and attributes for fs.FS.TTL
-	Logger     *slog.Logger  // nil = discard
-	Debug      bool          // log each request at debug level
+	Dir        string       // an existing directory, or /dev/fd/N: a FUSE connection that the caller has mounted
+	Source     string       // shown by df and mount(8); "" = allasfs
+	ReadOnly   bool         // the kernel refuses changes
+	AllowOther bool         // for all users, by the permission bits; else for the mounting user alone
+	Extra      []string     // raw mount options, as mount(8) has them; what means nothing here (_netdev, user, x-…) is left out
+	Logger     *slog.Logger // nil = discard
+	Debug      bool         // log each request at debug level
 }
 
 // flag is a mount option that is a bit of mount(2): its word, and whether it sets or clears.
