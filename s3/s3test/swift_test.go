@@ -107,7 +107,7 @@ func checkLarge(t *testing.T, c *raw, path, kind, whole, etag string) {
 		c.must(200, method, path, nil, nil, "If-None-Match", etag)
 	}
 	r := c.must(206, "GET", path, nil, nil, "Range", "bytes=8-21", "If-Match", etagOfNothing, "Connection", "close") // see TestOverrun
-	if string(r.body) != whole[8:22] || r.header.Get("Content-Range") != "bytes 0-21/25" { // the start is wrong, on the gateway as well
+	if string(r.body) != whole[8:22] || r.header.Get("Content-Range") != "bytes 0-21/25" {                           // the start is wrong, on the gateway as well
 		t.Errorf("%s: range %q, %s", kind, r.body, r.header.Get("Content-Range"))
 	}
 	c.must(416, "GET", path, nil, nil, "Range", "bytes=25-")
