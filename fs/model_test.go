@@ -422,6 +422,11 @@ func wantErr(t *rapid.T, err, want error) {
 // TestModel compares the file system with the reference model after random steps, other clients' changes and remounts among them.
 func TestModel(t *testing.T) {
 	s3test.Each(t, func(t *testing.T, e s3test.Endpoint) {
+		checks := 25
+		if e.Server == nil {
+			checks = 3 // a request takes the gateway ten times as long
+		}
+		s3test.Checks(t, checks)
 		rapid.Check(t, func(rt *rapid.T) {
 			x := &machine{w: newWorldOn(t, e, e.Bucket(t), ttlZero), m: model{keys: map[string][]byte{}}}
 			defer x.w.stop()

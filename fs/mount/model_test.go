@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/s3/s3test"
 )
 
 // model is what a bucket holds. Directories are those that files lie in; empty ones may come and go.
@@ -211,6 +213,7 @@ func (x *machine) check(t *rapid.T) {
 // TestModel takes random steps through the mount and of another client, and compares everything after each.
 func TestModel(t *testing.T) {
 	m := newMount(t, ttl(0))
+	s3test.Checks(t, 20)
 	rapid.Check(t, func(rt *rapid.T) {
 		m.s3.ResetCounts()
 		x := &machine{m: m, files: model{}}
