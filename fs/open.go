@@ -137,25 +137,26 @@ func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32,
 // lookupOrMake finds a name or makes a new file of it; another call may be making it at the same time.
 func (f *FS) lookupOrMake(ctx context.Context, parent uint64, nm string, mode uint32) (n *node, made bool, err error) {
 	for {
+		began := time.Now()
 		n, err := f.lookup(ctx, parent, nm)
 		if !isNotExist(err) {
 			return n, false, err
 		}
-		if n, err = f.newFile(ctx, parent, nm, mode, knownAttrs{}); !errors.Is(err, os.ErrExist) {
+		if n, err = f.newFile(ctx, parent, nm, mode, knownAttrs{}, began); !errors.Is(err, os.ErrExist) {
 			return n, err == nil, err
 		}
 	}
 }
 
-// newFile makes a pinned node with an empty draft and no object yet.
-func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32, at knownAttrs) (*node, error) {
+// newFile makes a pinned node with an empty draft and no object yet; os.ErrExist when the name came to be here after it was looked up.
+func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32, at knownAttrs, looked time.Time) (*node, error) {
 	f.mu.Lock()
 	d, err := f.directory(parent)
 	if err != nil {
 		f.mu.Unlock()
 		return nil, err
 	}
-	p, began := f.placeOf(d), time.Now()
+	p := f.placeOf(d)
 	f.mu.Unlock()
 	part, err := childFor(p, nm)
 	if err != nil {
@@ -177,7 +178,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := d.children[nm]; c != nil {
-		if c.unsent() || c.checked.After(began) {
+		if c.unsent() || c.checked.After(looked) {
 			f.wg.Go(func() { _ = draft.Discard() }) // nothing was written to it
 			return nil, os.ErrExist
 		}

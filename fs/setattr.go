@@ -121,10 +121,11 @@ func (f *FS) Symlink(ctx context.Context, parent uint64, nm, target string) (Att
 	if len(target) == 0 || len(target) >= 4096 {
 		return Attr{}, syscall.ENAMETOOLONG
 	}
+	looked := time.Now()
 	if err := f.absent(ctx, parent, nm); err != nil {
 		return Attr{}, err
 	}
-	n, err := f.newFile(ctx, parent, nm, 0o777, knownAttrs{link: true})
+	n, err := f.newFile(ctx, parent, nm, 0o777, knownAttrs{link: true}, looked)
 	if err != nil {
 		return Attr{}, err
 	}

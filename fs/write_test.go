@@ -228,7 +228,10 @@ func TestCrash(t *testing.T) {
 	w.crash()
 	w.srv.Fault(nil)
 	w.start()
-	w.eventually(func() bool { o, err := w.srv.Object("data", "closed"); return err == nil && string(o.Data) == "closed" })
+	w.eventually(func() bool { return len(w.f.Status().Drafts) == 1 })
+	if got := string(w.object("closed")); got != "closed" {
+		t.Errorf("object %q", got)
+	}
 	kept := w.f.Status().Drafts
 	if len(kept) != 1 || kept[0].Path != "data/old" || kept[0].State != "open" {
 		t.Fatalf("kept: %+v", kept)

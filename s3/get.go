@@ -176,10 +176,26 @@ func (g *reader) check(a *answer) error {
 		return fmt.Errorf("%w: %d bytes from %d, not %d", io.ErrUnexpectedEOF, a.ContentLength, g.off, want)
 	case a.ContentLength > want && !whole:
 		return fmt.Errorf("%w: %d bytes from %d, not %d", ErrCorrupt, a.ContentLength, g.off, want)
-	case whole || g.version.Large: // the gateway tells a wrong start of a large object's ranges
+	case g.version.Large: // the gateway tells a wrong start of its ranges
+		return checkTotal(a, g.version.Size)
+	case whole:
 		return nil
 	}
 	return checkRange(a.Header.Get("Content-Range"), g.off, g.end)
+}
+
+// checkTotal compares the whole size that an answer tells with the one that a large object ought to have: when a segment is missing, what lies
+// behind it has moved.
+func checkTotal(a *answer, want int64) error {
+	_, total, ranged := strings.Cut(a.Header.Get("Content-Range"), "/")
+	have, err := strconv.ParseInt(total, 10, 64)
+	if !ranged {
+		have, err = a.ContentLength, nil
+	}
+	if err == nil && have >= 0 && have != want {
+		return fmt.Errorf("%w: the segments of the large object have %d bytes in all, not %d: some are missing", io.ErrUnexpectedEOF, have, want)
+	}
+	return nil
 }
 
 // checkRange compares a Content-Range (bytes 0-99/1000) with the range asked for.

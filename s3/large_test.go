@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"allasfs/s3"
+	"allasfs/s3/s3test"
 )
 
 // large makes a Swift large object of the segments and returns the bucket that holds these: on the gateway by the Swift API, as users do.
@@ -185,5 +186,44 @@ func testLargeBroken(t *testing.T, b bench, kind s3.LargeKind, key string) {
 	}
 	if kind == s3.SLO { // a dynamic one is another version without it
 		wantIs(t, err, io.ErrUnexpectedEOF)
+	}
+}
+
+// A dynamic large object of the Swift client whose segment is missing has the size that it ought to have, and cannot be read: what lies behind the gap
+// has moved.
+func TestMissingSegmentOfTheSwiftClient(t *testing.T) {
+	server := s3test.New(t)
+	e := s3test.Of(t, server)
+	b := bench{client(t, e, nil), e, e.Bucket(t)}
+	ten := []byte("0123456789")
+	const prefix = "big file/1700000000.123456/30/10/"
+	server.MakeBucket("segments")
+	server.PutDLO(b.bucket, "whole", "segments", prefix, ten, ten, ten)
+	whole, err := b.Head(t.Context(), b.bucket, "whole")
+	if err != nil || whole.Size != 30 {
+		t.Fatalf("whole: %+v, %v", whole, err)
+	}
+	body, err := b.Get(t.Context(), whole.Version(b.bucket), 5, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(body); err != nil || string(got) != "5678901234" {
+		t.Errorf("%q, %v", got, err)
+	}
+	body.Close()
+	server.Delete("segments", server.Keys("segments")[1])
+	broken, err := b.Head(t.Context(), b.bucket, "whole")
+	if err != nil || broken.Size != 30 {
+		t.Fatalf("broken: %+v, %v", broken, err)
+	}
+	for _, off := range []int64{0, 12, 25} {
+		body, err := b.Get(t.Context(), broken.Version(b.bucket), off, 5)
+		if err == nil {
+			_, err = io.ReadAll(body)
+			body.Close()
+		}
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("at %d: %v", off, err)
+		}
 	}
 }

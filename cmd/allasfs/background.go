@@ -54,6 +54,9 @@ func background(ctx context.Context, s *streams, c config) error {
 	}
 	if news.Failure != nil {
 		_ = cmd.Wait() // it has said what there is to say
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return news.Failure
 	}
 	if !c.Quiet {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,25 +31,47 @@ func (d *daemon) Status() fs.Status {
 	return s
 }
 
-// Sync sends what is pending.
+// Sync sends what is pending at the time of the call, and waits for the files of a crashed daemon that are being sent.
 func (d *daemon) Sync(ctx context.Context) error {
+	pending := unsentOf(d.Status().Drafts)
 	var errs []error
 	for _, f := range d.all() {
 		errs = append(errs, f.Sync(ctx))
 	}
 	err := errors.Join(errs...)
-	if err == nil || ctx.Err() != nil {
-		return err
+	left := d.settle(ctx, pending)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case len(left) > 0:
+		return exit.New(exit.NotSent, "they are kept; see: allasfs status "+d.config.Dir, "%s", unsent(left)).Because(err)
+	case err != nil:
+		return exit.New(exit.NotSent, "see: allasfs status "+d.config.Dir, "%w", err)
 	}
-	if left := d.waiting(); len(left) > 0 {
-		return exit.New(exit.NotSent, "the files are kept; see: allasfs status "+d.config.Dir, "%s", unsent(left)).Because(err)
-	}
-	return exit.New(exit.NotSent, "see: allasfs status "+d.config.Dir, "%w", err)
+	return nil
 }
 
-// waiting are the kept files that should be in the store, but for those that wait for a person's decision.
-func (d *daemon) waiting() []fs.DraftState {
-	return slices.DeleteFunc(d.Status().Drafts, func(x fs.DraftState) bool { return x.State != "closed" })
+// settle waits until those of pending that are being sent have been sent or refused, and returns what is left of pending.
+func (d *daemon) settle(ctx context.Context, pending []fs.DraftState) []fs.DraftState {
+	for {
+		s := d.Status()
+		left := slices.DeleteFunc(unsentOf(s.Drafts), func(x fs.DraftState) bool {
+			return !slices.ContainsFunc(pending, func(p fs.DraftState) bool { return p.ID == x.ID })
+		})
+		if len(left) == 0 || len(s.Uploads) == 0 {
+			return left
+		}
+		select {
+		case <-ctx.Done():
+			return left
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// unsentOf are those of the drafts that should be in the store; others are being written, or wait for a person's decision.
+func unsentOf(drafts []fs.DraftState) []fs.DraftState {
+	return slices.DeleteFunc(slices.Clone(drafts), func(x fs.DraftState) bool { return x.State != "closed" })
 }
 
 // Unmount syncs, unmounts and waits for the daemon's end. If a file cannot be sent, or the mount is in use, the mount stays.
@@ -56,7 +79,7 @@ func (d *daemon) Unmount(ctx context.Context, lazy bool) error {
 	if lazy {
 		return d.server.Unmount(true)
 	}
-	if err := d.Sync(ctx); err != nil && (ctx.Err() != nil || len(d.waiting()) > 0) {
+	if err := d.Sync(ctx); err != nil && (ctx.Err() != nil || len(unsentOf(d.Status().Drafts)) > 0) { // else a person has to decide
 		e := exit.Of(err)
 		return exit.New(e.Code, "the mount stays; 'allasfs umount --lazy' ends it all the same and keeps the files in the cache folder", "%s", e.Text).Because(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"allasfs/cmd/allasfs/internal/control"
@@ -92,6 +93,12 @@ func (d *daemon) findStore(ctx context.Context) error {
 			return err
 		}
 		d.profile = d.demo.profile()
+		if d.config.CacheDir == "" {
+			d.config.CacheDir = filepath.Join(d.demo.dir, "cache")
+		}
+		if d.config.LogFile == "" && !d.config.Foreground {
+			d.config.LogFile = filepath.Join(d.demo.dir, "log")
+		}
 	} else {
 		var err error
 		if d.profile, err = findProfile(d.config.Access); err != nil {
@@ -132,7 +139,7 @@ func (d *daemon) mount(context.Context) error {
 		d.left = append(d.left, left)
 	}
 	d.server, err = mount.Mount(d.fs, mount.Options{
-		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, TTL: c.TTL, Logger: d.log, Debug: c.DebugFuse,
+		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
 	})
 	if err != nil {
 		return exit.New(exit.Fuse, "'allasfs doctor' checks what mounting needs", "%s cannot be mounted: %w", c.Dir, err)
@@ -185,8 +192,13 @@ func (d *daemon) warnings() []string {
 // notes are the lines that a person reads when the mount is up.
 func (d *daemon) notes() []string {
 	notes := []string{fmt.Sprintf("%s is mounted on %s; to end it: allasfs umount %s", d.name, d.config.Dir, d.config.Dir)}
-	if n := len(d.Status().Drafts); n > 0 {
-		notes = append(notes, fmt.Sprintf("%s of an earlier mount not in the store: see allasfs recover %s", count(n, "file"), d.config.Dir))
+	all := d.Status().Drafts
+	sending := len(unsentOf(all))
+	if sending > 0 && !d.config.ReadOnly {
+		notes = append(notes, fmt.Sprintf("sending %s of an earlier mount to the store now", count(sending, "file")))
+	}
+	if kept := len(all) - sending; kept > 0 {
+		notes = append(notes, fmt.Sprintf("not in the store: %s of an earlier mount; see: allasfs recover %s", count(kept, "file"), d.config.Dir))
 	}
 	return notes
 }

@@ -43,13 +43,13 @@ in the working directory). All of it is gone when you unmount: allasfs umount DI
 		if len(args) == 1 {
 			dir = args[0]
 		}
+		if _, err := demoServerBinary(); err != nil {
+			return err
+		}
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return exit.New(exit.Mountpoint, "", "the mountpoint cannot be made: %w", err)
 		}
 		if err := c.complete(cmd, "", dir); err != nil {
-			return err
-		}
-		if _, err := demoServerBinary(); err != nil {
 			return err
 		}
 		return start(cmd.Context(), s, c)
@@ -73,6 +73,7 @@ func demoServerBinary() (string, error) {
 
 // demoServer is a running server of the demo.
 type demoServer struct {
+	dir   string // cache and log, gone with it
 	cmd   *exec.Cmd
 	stdin io.WriteCloser // its end is the server's end
 	ready struct {
@@ -88,28 +89,39 @@ func startDemoServer(ctx context.Context) (*demoServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &demoServer{cmd: exec.Command(bin, "-sample", "-exit-on-stdin-close")}
-	var said bytes.Buffer // not our own standard error, which somebody may read to its end
-	d.cmd.Stderr = &said
-	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("demo server: %w", err)
-	}
-	out, err := d.cmd.StdoutPipe()
+	dir, err := os.MkdirTemp("", "allasfs-demo-*")
 	if err != nil {
 		return nil, fmt.Errorf("demo server: %w", err)
 	}
+	d := &demoServer{dir: dir, cmd: exec.Command(bin, "-sample", "-exit-on-stdin-close")}
+	if err := d.start(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return d, nil
+}
+
+func (d *demoServer) start(ctx context.Context) (err error) {
+	var said bytes.Buffer // not our own standard error, which somebody may read to its end
+	d.cmd.Stderr = &said
+	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
+		return fmt.Errorf("demo server: %w", err)
+	}
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("demo server: %w", err)
+	}
 	if err := d.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("demo server: %w", err)
+		return fmt.Errorf("demo server: %w", err)
 	}
 	limit, cancel := context.WithTimeout(ctx, demoServerStart)
 	defer cancel()
 	giveUp := context.AfterFunc(limit, func() { _ = d.cmd.Process.Kill() }) // it has ended already
 	defer giveUp()
 	if err := json.NewDecoder(out).Decode(&d.ready); err != nil {
-		ended := errors.Join(ctx.Err(), d.stop())
-		return nil, exit.New(exit.Failed, "", "the demo server did not start: %w: %s", errors.Join(err, ended), said.String())
+		ended := errors.Join(ctx.Err(), d.end())
+		return exit.New(exit.Failed, "", "the demo server did not start: %w: %s", errors.Join(err, ended), said.String())
 	}
-	return d, nil
+	return nil
 }
 
 // profile is the access to the server.
@@ -117,8 +129,10 @@ func (d *demoServer) profile() *profile.Profile {
 	return &profile.Profile{Name: "demo", Project: "demo", Endpoint: d.ready.URL, AccessKey: d.ready.AccessKey, SecretKey: d.ready.SecretKey, From: "the demo server"}
 }
 
-// stop ends the server.
-func (d *demoServer) stop() error {
+// stop ends the server and removes what the daemon kept for it.
+func (d *demoServer) stop() error { return errors.Join(d.end(), os.RemoveAll(d.dir)) }
+
+func (d *demoServer) end() error {
 	err := d.stdin.Close()
 	timer := time.AfterFunc(demoServerEnd, func() { _ = d.cmd.Process.Kill() }) // it has ended already
 	defer timer.Stop()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,9 @@ import (
 	"allasfs/cmd/allasfs/internal/mountpoint"
 	"allasfs/fs"
 )
+
+// lastAnswers is how long a detached mount whose files are all sent stays for answers that are on their way to programs, such as that of a close(2).
+const lastAnswers = time.Second
 
 // serve waits until the mount is unmounted, by whom ever, or a signal asks for the end (atOnce: does not wait), and then finishes the uploads.
 func (d *daemon) serve(w *signalWatch, atOnce bool) error {
@@ -37,6 +41,10 @@ func (d *daemon) serve(w *signalWatch, atOnce bool) error {
 	detached := d.detach(gone)
 	d.result = errors.Join(detached, d.finish(ctx))
 	close(d.stopped)
+	select {
+	case <-gone:
+	case <-time.After(lastAnswers):
+	}
 	if e := exit.Of(d.result); e != nil {
 		d.log.Error(e.Text, "hint", e.Hint)
 	}
@@ -57,7 +65,7 @@ func (d *daemon) detach(gone <-chan struct{}) error {
 	}
 	err = d.server.Unmount(false)
 	if errors.Is(err, unix.EBUSY) {
-		d.log.Warn("the mount is in use; it is detached", "holders", fmt.Sprint(mountpoint.Holders(d.config.Dir)))
+		d.log.Warn("the mount is in use; it is detached", "holders", mountpoint.Holders(d.config.Dir))
 		return d.server.Unmount(true)
 	}
 	return err
@@ -65,6 +73,7 @@ func (d *daemon) detach(gone <-chan struct{}) error {
 
 // finish sends what is pending and ends the file systems; what is left then is named.
 func (d *daemon) finish(ctx context.Context) error {
+	d.settle(ctx, unsentOf(d.Status().Drafts)) // Close breaks off what a crashed daemon had left
 	var errs []error
 	for _, f := range d.all() {
 		errs = append(errs, f.Close(ctx))

@@ -24,7 +24,12 @@ The command returns when the mount answers, or prints why there is none. The dae
 stays behind ends with 'allasfs umount DIR', fusermount3 -u, or SIGTERM; each of them
 finishes the uploads first. A second SIGTERM, or --stop-timeout, cuts that short: what is
 not in the store then stays in the cache folder, and the next mount of the same source
-sends it.`
+sends it.
+
+Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE,
+project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http,
+nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
+What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`
 
 const mountExample = `  allasfs mount ~/allas                                   all buckets of the project chosen last with allas-conf
   allasfs mount project_2012345: ~/allas                  all buckets of this project

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // answerWait is how long a mountpoint may take to answer a stat before it counts as hung.
@@ -86,6 +88,11 @@ func statWithin(dir string, wait time.Duration) error {
 		fi, err := os.Stat(dir)
 		if err == nil && !fi.IsDir() {
 			err = fmt.Errorf("%s is not a directory", dir)
+		}
+		if err == nil { // the kernel may have answered that from what it remembers; this it asks the daemon
+			if _, xerr := unix.Getxattr(dir, "user.allasfs.state", nil); dead(xerr) {
+				err = xerr
+			}
 		}
 		answer <- err
 	}()
