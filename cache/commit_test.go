@@ -60,6 +60,9 @@ func TestCommitOfAPartialDraft(t *testing.T) {
 	if err := d.Punch(400*kib, 200*kib); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := d.data.WriteAt([]byte("left by a write that failed"), 450*kib); err != nil {
+		t.Fatal(err)
+	}
 	if err := d.Commit(testID); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +119,9 @@ func TestDraftOnAFullDisk(t *testing.T) {
 		t.Fatalf("%d bytes written to a disk of 4 MiB", written)
 	}
 	wantDraft(t, d, nil, s.data[:written])
+	if n := c.Stats().DraftBytes; n != int64(written) {
+		t.Errorf("%d bytes counted of %d", n, written)
+	}
 	if _, err := c.NewDraft(Target{}, Base{}, 0, Attrs{}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("new draft on a full disk: %v", err)
 	}

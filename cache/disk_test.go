@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,6 +102,44 @@ func TestBoundOnDisk(t *testing.T) {
 	}
 	if used, real := c.Stats().Used, diskUse(t, filepath.Join(o.Dir, blocksDir)); used < real-mib || used > real+mib || used > o.Size {
 		t.Errorf("counted %d, on disk %d, bound %d", used, real, o.Size)
+	}
+}
+
+// A reader beside which blocks are taken out of the file never sees the hole.
+func TestReadDuringEviction(t *testing.T) {
+	c := mustOpen(t, testOptions(t))
+	s := newSource(mib)
+	f := c.File(testID, mib, s)
+	defer f.Close()
+	stop := make(chan struct{})
+	var evict sync.WaitGroup
+	evict.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Microsecond):
+				c.names.Lock()
+				c.punch(mib)
+				c.names.Unlock()
+			}
+		}
+	})
+	fromDisk := 0
+	p := make([]byte, mib)
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		n := f.v.readDisk(p, 0)
+		if fromDisk += n; n == 0 {
+			n, _ = f.ReadAt(t.Context(), p, 0)
+		}
+		if !bytes.Equal(p[:n], s.data[:n]) {
+			t.Fatal("wrong bytes")
+		}
+	}
+	close(stop)
+	evict.Wait()
+	if fromDisk == 0 {
+		t.Error("nothing was read from the disk")
 	}
 }
 

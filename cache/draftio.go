@@ -159,9 +159,8 @@ func (d *Draft) Truncate(size int64) error {
 	if err := d.alive(); err != nil || size == d.t.size {
 		return err
 	}
-	if size > d.t.size {
-		// Bytes of a write that failed may stand behind the end.
-		if err := errors.Join(d.data.Truncate(d.t.size), d.data.Truncate(size)); err != nil {
+	if size > d.t.size { // before the record: it may be more than a file may have
+		if err := d.data.Truncate(size); err != nil {
 			return fmt.Errorf("cache: draft %s: %w", d.id, err)
 		}
 	}

@@ -95,7 +95,8 @@ func TestOwnSourceAfterAnothersFailed(t *testing.T) {
 	two := reading(t.Context(), g, q, 0)
 	waiting(t, c, 2)
 	close(hold)
-	if err := <-one; !errors.Is(err, errSource) {
+	// The first may be late enough to find what the second downloaded.
+	if err := <-one; !errors.Is(err, errSource) && (err != nil || !bytes.Equal(p, good.data[:10])) {
 		t.Errorf("bad source: %v", err)
 	}
 	if err := <-two; err != nil || !bytes.Equal(q, good.data[:10]) {

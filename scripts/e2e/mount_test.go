@@ -98,6 +98,12 @@ func (m *mounted) mustAnswer(t *testing.T) {
 	}
 }
 
+// sync returns when nothing is on its way to the store any more, the markers of directories that were filled included.
+func (m *mounted) sync(t *testing.T) {
+	t.Helper()
+	m.w.run(t, m.w.dir, m.w.binary, "sync", m.dir)
+}
+
 // unmount ends the mount as a user does; uploads are in the store when it returns.
 func (m *mounted) unmount(t *testing.T) {
 	t.Helper()

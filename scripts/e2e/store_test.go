@@ -42,7 +42,8 @@ func (w *world) store(t *testing.T, args ...string) string {
 	return w.run(t, w.dir, "python3", append([]string{filepath.Join(w.tools, "store.py")}, args...)...)
 }
 
-// objects is the tree of a bucket as a plain client sees it, each object read whole. Directory markers are left out.
+// objects is the tree of a bucket as a plain client sees it, each object read whole. Markers of empty directories are left out; one beside
+// a child is litter, and an error.
 func (w *world) objects(t *testing.T, bucket string) tree {
 	t.Helper()
 	var found map[string][3]any
@@ -52,6 +53,11 @@ func (w *world) objects(t *testing.T, bucket string) tree {
 		size, _ := v[0].(float64)
 		sha, _ := v[1].(string)
 		if size == 0 && strings.HasSuffix(key, "/") {
+			for other := range found {
+				if other != key && strings.HasPrefix(other, key) {
+					t.Errorf("the marker %q lies beside its child %q", key, other)
+				}
+			}
 			continue
 		}
 		got[key] = content{int64(size), sha}

@@ -33,6 +33,7 @@ func TestTools(t *testing.T) {
 				t.Errorf("on the mount it printed\n%s\n--- locally\n%s", got, want)
 			}
 			compare(t, script, local, remote)
+			m.sync(t)
 			same(t, "the store against the mount", w.objects(t, bucket), files(t, remote))
 			same(t, "an empty cache against the mount", files(t, fresh.path(bucket)), files(t, remote))
 			if left := strings.TrimSpace(w.store(t, "uploads", bucket)); left != "" {

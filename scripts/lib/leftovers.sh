@@ -1,8 +1,8 @@
 # What a test run must not leave: processes and mounts. Sourced by scripts/test.
 # shellcheck shell=bash
 
-# sweep RUN ends what is left of a run, and fails if anything was. A process is of the run if its environment says so; a mount, if it lies
-# in the run's folder.
+# sweep RUN ends what is left of a run, and fails if anything was. A process is of the run if its environment says so, or if its program
+# lies in the run's folder; a mount, if it lies there.
 sweep() {
 	local run=$1 found=0 pid dir
 	while read -r pid; do
@@ -24,9 +24,14 @@ run_processes() {
 	for pid in /proc/[0-9]*; do
 		pid=${pid#/proc/}
 		[[ $pid == "$$" || $pid == "$BASHPID" ]] && continue
-		tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qxF "ALLASFS_TEST_RUN=$run" || continue
-		is_ours "$pid" || printf '%s\n' "$pid"
+		is_of_run "$pid" "$run" && ! is_ours "$pid" && printf '%s\n' "$pid"
 	done
+	return 0
+}
+
+is_of_run() {
+	[[ $(readlink "/proc/$1/exe" 2>/dev/null) == "$2"/* ]] && return 0
+	tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -qxF "ALLASFS_TEST_RUN=$2"
 }
 
 # is_ours PID: this script's own shell or one that it forked for a pipe.

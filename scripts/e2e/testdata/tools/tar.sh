@@ -3,7 +3,7 @@
 set -euo pipefail
 tar xf "$INPUTS/tree.tar"
 diff -r "$INPUTS/tree" tree
-tar cf again.tar --sort=name --mtime=@1709294400 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX tree
+tar cf again.tar --sort=name --mtime=@1709294400 --mode=u=rwX,go=rX tree
 tar czf again.tgz -C tree docs data/run1
 tar tf again.tgz | sort
 tar df again.tar
