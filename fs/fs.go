@@ -69,6 +69,7 @@ type FS struct {
 	wake     chan struct{}
 	uploads  map[*upload]struct{}
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
+	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	errors   []ErrorRecord
 	space    spaceCache
 	closed   bool
@@ -102,6 +103,7 @@ func New(o Options) (*FS, error) {
 		wake:     make(chan struct{}, 1),
 		uploads:  make(map[*upload]struct{}),
 		orphans:  make(map[string]*cache.Draft),
+		resends:  make(map[string]*sendOp),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
@@ -146,6 +148,11 @@ func (f *FS) Sync(ctx context.Context) error {
 	var errs []error
 	for _, n := range f.unsentNodes() {
 		if err := f.flush(ctx, n); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, d := range f.closedOrphans() {
+		if err := f.resend(ctx, d, condition(d.Base())); err != nil {
 			errs = append(errs, err)
 		}
 	}

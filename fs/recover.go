@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"allasfs/cache"
 	"allasfs/s3"
@@ -27,11 +28,54 @@ func (f *FS) adoptDrafts() {
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
 			continue
 		}
-		f.wg.Add(1)
-		go func() {
-			defer f.wg.Done()
-			_ = f.sendOrphan(f.ctx, d, condition(d.Base())) // recorded there
-		}()
+		f.startResend(d, condition(d.Base()))
+	}
+}
+
+// closedOrphans are the drafts without a node that ought to be in the store.
+func (f *FS) closedOrphans() []*cache.Draft {
+	if f.o.ReadOnly {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*cache.Draft
+	for _, d := range f.orphans {
+		if state, _ := d.State(); state == cache.StateClosed {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// startResend sends a draft that no node holds in the background, or finds the sending that is under way.
+func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if op := f.resends[d.ID()]; op != nil {
+		return op
+	}
+	op := &sendOp{done: make(chan struct{})}
+	f.resends[d.ID()] = op
+	f.wg.Go(func() {
+		err := f.sendOrphan(f.ctx, d, cond)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.resends, d.ID())
+		op.err = err
+		close(op.done)
+	})
+	return op
+}
+
+// resend is startResend that waits; ctx ends only the waiting.
+func (f *FS) resend(ctx context.Context, d *cache.Draft, cond s3.PutOptions) error {
+	op := f.startResend(d, cond)
+	select {
+	case <-op.done:
+		return op.err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -49,7 +93,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 		if isConflict(err) || isNotExist(err) {
 			state, err = cache.StateConflict, errStale{err}
 		}
-		f.record("upload", path, errors.Join(err, d.SetState(state, err.Error())))
+		f.record("upload", path, errors.Join(err, d.SetState(state, reason(err))))
 		return err
 	}
 	f.mu.Lock()
@@ -57,11 +101,19 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	f.mu.Unlock()
 	v := o.Version(t.Bucket)
 	v.Key = t.Key
-	f.log.Info("a file that a crash had left was sent", "bucket", t.Bucket, "key", t.Key)
+	f.log.Info("a file that an earlier mount had left was sent", "bucket", t.Bucket, "key", t.Key)
 	if err := d.Commit(f.cacheID(v)); err != nil {
 		return d.Discard()
 	}
 	return nil
+}
+
+// reason is why a draft was not sent, in the words that are kept with it.
+func reason(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "the mount ended before it was sent"
+	}
+	return err.Error()
 }
 
 // sentBefore tells whether the object that is there is the draft itself: its sending had ended when the crash came, and nobody noted it.
@@ -95,13 +147,22 @@ func (f *FS) etagOf(ctx context.Context, d *cache.Draft) (string, error) {
 	return fmt.Sprintf("%x-%d", all.Sum(nil), len(parts)), nil
 }
 
-func (f *FS) orphan(id string) (*cache.Draft, error) {
+// kept finds a draft that Status shows: one that no node holds, or that of a file which could not be sent.
+func (f *FS) kept(id string) (*cache.Draft, *node, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if d := f.orphans[id]; d != nil {
-		return d, nil
+	if f.resends[id] != nil {
+		return nil, nil, fmt.Errorf("the file is being sent now: %w", syscall.EBUSY)
 	}
-	return nil, fmt.Errorf("no kept file %q: %w", id, os.ErrNotExist)
+	if d := f.orphans[id]; d != nil {
+		return d, nil, nil
+	}
+	for _, n := range f.nodes {
+		if n.draft != nil && n.draft.ID() == id && !n.unlinked {
+			return n.draft, n, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("no kept file %q: %w", id, os.ErrNotExist)
 }
 
 // RecoverSend sends a kept draft; with force over whatever version is there now, else only over the one that it was made from (ESTALE).
@@ -109,9 +170,12 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 	if err := f.writable(); err != nil {
 		return err
 	}
-	d, err := f.orphan(id)
+	d, n, err := f.kept(id)
 	if err != nil {
 		return err
+	}
+	if n != nil {
+		return f.flush(ctx, n)
 	}
 	cond := condition(d.Base())
 	if force {
@@ -119,7 +183,7 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 			return err
 		}
 	}
-	return f.detached(ctx, func(ctx context.Context) error { return f.sendOrphan(ctx, d, cond) })
+	return f.resend(ctx, d, cond)
 }
 
 // conditionNow lets a draft replace the version that is there now. Bytes that it takes from the version that it was made from are fetched first.
@@ -144,7 +208,7 @@ func (f *FS) conditionNow(ctx context.Context, d *cache.Draft) (s3.PutOptions, e
 
 // RecoverSave copies a kept draft's bytes to a new local file; the draft stays.
 func (f *FS) RecoverSave(ctx context.Context, id, file string) (err error) {
-	d, err := f.orphan(id)
+	d, _, err := f.kept(id)
 	if err != nil {
 		return err
 	}
@@ -158,14 +222,33 @@ func (f *FS) RecoverSave(ctx context.Context, id, file string) (err error) {
 	return errors.Join(err, w.Sync(), w.Close())
 }
 
-// RecoverDrop discards a kept draft.
+// RecoverDrop discards a kept draft. Of a file that could not be sent the store's version shows again, if there is one.
 func (f *FS) RecoverDrop(ctx context.Context, id string) error {
-	d, err := f.orphan(id)
+	d, n, err := f.kept(id)
 	if err != nil {
 		return err
+	}
+	if n != nil {
+		return f.exclusively(ctx, n, func() error { return f.dropChanges(n, d) })
 	}
 	f.mu.Lock()
 	delete(f.orphans, id)
 	f.mu.Unlock()
+	return d.Discard()
+}
+
+// dropChanges takes a node's draft away; n's gate is held whole. The node goes, so that nothing remembers the bytes.
+func (f *FS) dropChanges(n *node, d *cache.Draft) error {
+	f.mu.Lock()
+	parent, nm := n.parent, n.name
+	if n.draft != d || parent == nil {
+		f.mu.Unlock()
+		return nil // sent or removed meanwhile
+	}
+	n.draft = nil
+	f.leave(n)
+	pid := parent.id
+	f.mu.Unlock()
+	f.notifyEntry(pid, nm)
 	return d.Discard()
 }

@@ -170,11 +170,11 @@ func (f *FS) noteFile(n *node) {
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
 func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	conflict := isConflict(err) || isNotExist(err) && d.Base().ETag != ""
-	state, reason := cache.StateClosed, err.Error()
+	state, why := cache.StateClosed, reason(err)
 	if conflict {
 		state, err = cache.StateConflict, errStale{err}
 	}
-	if serr := d.SetState(state, reason); serr != nil {
+	if serr := d.SetState(state, why); serr != nil {
 		f.log.Error("journal of a draft", "path", path, "err", serr)
 	}
 	f.record("upload", path, err)

@@ -33,7 +33,7 @@ type DraftState struct {
 	ID     string `json:"id"`
 	Path   string `json:"path"` // bucket/key
 	Size   int64  `json:"size"`
-	State  string `json:"state"` // open, closed, conflict
+	State  string `json:"state"` // open (a crash came before its close), closed (could not be sent yet), conflict
 	Reason string `json:"reason"`
 }
 
@@ -54,8 +54,11 @@ func (f *FS) Status() Status {
 		s.Uploads = append(s.Uploads, UploadState{up.path, up.size, min(up.sent.Load(), up.size)})
 	}
 	for _, n := range f.nodes {
-		if n.draft != nil && !n.unlinked {
-			s.Drafts = append(s.Drafts, draftState(n.draft))
+		if n.draft == nil || n.unlinked {
+			continue
+		}
+		if d := draftState(n.draft); d.State != "open" { // else it is being edited now
+			s.Drafts = append(s.Drafts, d)
 		}
 	}
 	for _, d := range f.orphans {

@@ -385,3 +385,47 @@ func TestCrashAfterTheStoreHadIt(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptFilesOfThisMount: a file that could not be sent is shown, and can be saved, sent and dropped while the mount goes on.
+func TestKeptFilesOfThisMount(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutObject("data", "old", []byte("stored"), nil)
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "PutObject" {
+			return &s3test.Fault{Status: 403, Code: "QuotaExceeded"}
+		}
+		return nil
+	})
+	for _, nm := range []string{"new", "old", "sent"} {
+		w.wantErr(w.create(nm, []byte("changed")), s3.ErrQuota)
+	}
+	byPath := map[string]string{}
+	for _, d := range w.f.Status().Drafts {
+		byPath[d.Path] = d.ID
+	}
+	if len(byPath) != 3 {
+		t.Fatalf("kept: %v", byPath)
+	}
+	file := t.TempDir() + "/saved"
+	w.ok(w.f.RecoverSave(t.Context(), byPath["data/old"], file))
+	if got := readLocal(t, file); got != "changed" {
+		t.Errorf("saved %q", got)
+	}
+	w.ok(w.f.RecoverDrop(t.Context(), byPath["data/old"]))
+	w.ok(w.f.RecoverDrop(t.Context(), byPath["data/new"]))
+	w.wantErr(w.f.RecoverDrop(t.Context(), byPath["data/new"]), os.ErrNotExist)
+	if got := must[[]byte](t)(w.read("old")); string(got) != "stored" {
+		t.Errorf("old reads %q", got)
+	}
+	if _, err := w.walk("new"); !isNotExist(err) {
+		t.Errorf("new: %v", err)
+	}
+	w.srv.Fault(nil)
+	w.ok(w.f.RecoverSend(t.Context(), byPath["data/sent"], false))
+	if got := string(w.object("sent")); got != "changed" {
+		t.Errorf("sent is %q", got)
+	}
+	if d := w.f.Status().Drafts; len(d) != 0 {
+		t.Errorf("still kept: %+v", d)
+	}
+}
