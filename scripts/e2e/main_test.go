@@ -108,7 +108,7 @@ func (w *world) findBinary() error {
 		return err
 	}
 	w.binary = filepath.Join(w.dir, "allasfs")
-	out, err := exec.Command("go", "build", "-o", w.binary, "allasfs/cmd/allasfs").CombinedOutput()
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", w.binary, "allasfs/cmd/allasfs").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
