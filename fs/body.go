@@ -20,6 +20,7 @@ type draftBody struct {
 	d    *cache.Draft
 	up   *upload
 	base func(context.Context, []byte, int64) (int, error)
+	file *cache.File // of the base; nil = there is none
 }
 
 // bodyOf reads a draft, and the version that it was made from where it did not change that, until done is called.
@@ -30,7 +31,7 @@ func (f *FS) bodyOf(ctx context.Context, d *cache.Draft, up *upload) (body *draf
 		return body, func() {}
 	}
 	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
-	body.base = r.ReadAt
+	body.base, body.file = r.ReadAt, r
 	return body, func() { r.Close() }
 }
 
@@ -39,6 +40,19 @@ func (b *draftBody) in(ctx context.Context) *draftBody {
 	c := *b
 	c.ctx = ctx
 	return &c
+}
+
+// fetch downloads what bytes [off, off+n) take from the base, in few requests; reading would ask for a little at a time. What it cannot get, reading tells.
+func (b *draftBody) fetch(ctx context.Context, pieces []cache.Piece, off, n int64) {
+	for _, p := range pieces {
+		from, to := max(off, p.Off), min(off+n, p.Off+p.Len)
+		if p.Kind != cache.FromBase || b.file == nil || from >= to {
+			continue
+		}
+		if b.file.Fill(ctx, p.BaseOff+from-p.Off, to-from) != nil {
+			return
+		}
+	}
 }
 
 // ReadAt implements io.ReaderAt. A file that ends early is an error, never a shorter object.

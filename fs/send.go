@@ -234,7 +234,8 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
 	defer done()
-	parts := plan(d.Pieces(), d.Size(), b.ETag != "" && base.PartCopyable())
+	pieces := d.Pieces()
+	parts := plan(pieces, d.Size(), b.ETag != "" && base.PartCopyable())
 	switch {
 	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
 		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
@@ -243,9 +244,10 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 			return s3.Object{}, err
 		}
 		defer f.parts.Release(1)
+		body.fetch(ctx, pieces, 0, d.Size())
 		return f.o.Store.Put(ctx, t.Bucket, t.Key, body, d.Size(), o)
 	}
-	return f.multipart(ctx, t, base, body, parts, o)
+	return f.multipart(ctx, base, body, pieces, parts, o)
 }
 
 // unchanged is os.ErrNotExist or s3.ErrChanged when v is not the key's version any more.
@@ -257,7 +259,8 @@ func (f *FS) unchanged(ctx context.Context, v s3.Version) error {
 	return err
 }
 
-func (f *FS) multipart(ctx context.Context, t cache.Target, base s3.Version, body *draftBody, parts []part, o s3.PutOptions) (s3.Object, error) {
+func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pieces []cache.Piece, parts []part, o s3.PutOptions) (s3.Object, error) {
+	t := body.d.Target()
 	id, err := f.o.Store.CreateMultipart(ctx, t.Bucket, t.Key, o)
 	if err != nil {
 		return s3.Object{}, err
@@ -275,6 +278,7 @@ func (f *FS) multipart(ctx context.Context, t cache.Target, base s3.Version, bod
 				body.up.sent.Add(p.n)
 				return err
 			}
+			body.fetch(gctx, pieces, p.off, p.n)
 			done[i], err = f.o.Store.PutPart(gctx, t.Bucket, t.Key, id, i+1, io.NewSectionReader(body.in(gctx), p.off, p.n), p.n)
 			return err
 		})
