@@ -53,6 +53,7 @@ type FS struct {
 	wg     sync.WaitGroup // every goroutine of the mount
 
 	tree     *semaphore.Weighted // shared by changes of the namespace, whole for the rename of a directory
+	settling *semaphore.Weighted // held by whoever does the work of later
 	requests *semaphore.Weighted // metadata requests side by side that nobody waits for one by one
 	parts    *semaphore.Weighted // bodies on their way up at once, all uploads together
 
@@ -93,6 +94,7 @@ func New(o Options) (*FS, error) {
 	f := &FS{
 		o: o, log: o.Logger, since: time.Now(), notifier: o.Notifier,
 		tree:     semaphore.NewWeighted(whole),
+		settling: semaphore.NewWeighted(1),
 		requests: semaphore.NewWeighted(maxRequests),
 		parts:    semaphore.NewWeighted(maxParts),
 		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
@@ -156,9 +158,12 @@ func (f *FS) Sync(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	for f.isWorkLeft() && ctx.Err() == nil { // what is done may leave more: a child's marker makes its parent's superfluous
+	for { // at least once, for the background may be at it; what is done may leave more: a child's marker makes its parent's superfluous
 		if err := f.doLater(ctx, time.Time{}); err != nil {
 			errs = append(errs, err)
+			break
+		}
+		if !f.isWorkLeft() || ctx.Err() != nil {
 			break
 		}
 	}

@@ -35,6 +35,7 @@ func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // read serves local changes first, then the version in the store. What it reads from may be replaced under it by an upload that ends or a
 // rename: then it reads again from what is there now.
 func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error) {
+	waited := false
 	for {
 		f.mu.Lock()
 		d, r := n.draft, f.readerOf(n)
@@ -49,11 +50,13 @@ func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error
 		if !same {
 			continue
 		}
-		if d != nil && errors.Is(err, os.ErrClosed) { // an upload is about to replace the draft
+		if d != nil && errors.Is(err, os.ErrClosed) || !waited && (errors.Is(err, s3.ErrChanged) || isNotExist(err)) {
+			// an upload or a rename of ours may be about to replace the draft or the version: it says so before it gives the gate back
 			if err := n.gate.Acquire(ctx, 1); err != nil {
 				return 0, err
 			}
 			n.gate.Release(1)
+			waited = true
 			continue
 		}
 		return 0, f.readFailed(n, err)

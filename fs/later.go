@@ -89,6 +89,10 @@ func (f *FS) dropOld(keep time.Duration) {
 // doLater does the work that is due at now, all of it for the zero time; deepest directories first, so that a directory whose child gets a marker
 // needs none. What failed is tried again later.
 func (f *FS) doLater(ctx context.Context, now time.Time) error {
+	if err := f.settling.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.settling.Release(1)
 	type job struct {
 		n     *node
 		depth int

@@ -123,6 +123,10 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	asked := time.Now()
 	e, err := f.ask(ctx, d, p, nm, part)
 	f.mu.Lock()
+	if f.placeOf(d) != p { // renamed meanwhile: the answer is about another directory
+		f.mu.Unlock()
+		return f.lookup(ctx, parent, nm)
+	}
 	defer f.mu.Unlock()
 	if isNotExist(err) {
 		if c := d.children[nm]; c != nil {

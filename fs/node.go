@@ -77,6 +77,7 @@ type node struct {
 	handles     int          // open
 	writers     int          // of them for writing
 	pages       string       // ETag of what the kernel's page cache holds
+	attrsSeq    uint64       // grows with each Setattr
 	attrsUnsent bool         // at is newer than the store's
 	sending     *sendOp
 	target      string              // of a symbolic link, once read
@@ -179,6 +180,11 @@ func (n *node) unsent() bool {
 	if n.draft != nil || n.held || n.sending != nil {
 		return true
 	}
+	return n.unsentBelow()
+}
+
+// unsentBelow tells whether anything below n may not be in the store yet; needs f.mu.
+func (n *node) unsentBelow() bool {
 	for _, c := range n.children {
 		if c.unsent() {
 			return true

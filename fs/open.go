@@ -52,7 +52,7 @@ func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error)
 		f.mu.Unlock()
 		return nil, syscall.ELOOP
 	default:
-		stale = n.draft == nil && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second)
+		stale = n.draft == nil && !n.attrsUnsent && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second)
 	}
 	f.mu.Unlock()
 	if stale {
@@ -316,7 +316,12 @@ func (f *FS) refresh(ctx context.Context, n *node, inPlace bool) (same bool, err
 	}
 	f.mu.Lock()
 	parent, nm := n.parent, n.name
-	if parent == nil || n.draft != nil || n.checked.After(asked) {
+	moved := parent == nil
+	if !moved {
+		b, k := f.keyOf(n)
+		moved = b != bucket || k != key
+	}
+	if moved || n.draft != nil || n.attrsUnsent || n.checked.After(asked) {
 		f.mu.Unlock()
 		return true, nil
 	}

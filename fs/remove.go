@@ -125,11 +125,9 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		f.mu.Unlock()
 		return os.ErrNotExist
 	}
-	for _, c := range n.children {
-		if c.unsent() {
-			f.mu.Unlock()
-			return s3.ErrNotEmpty
-		}
+	if n.unsentBelow() {
+		f.mu.Unlock()
+		return s3.ErrNotEmpty
 	}
 	p, born, plain := f.placeOf(n), n.empty, n.plain
 	top := f.placeOf(n.parent).bucket == ""
@@ -164,6 +162,10 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 	if parent == nil {
 		return nil
 	}
+	if n.unsentBelow() { // made meanwhile
+		f.childGone(n)
+		return s3.ErrNotEmpty
+	}
 	n.held = false
 	f.note(parent, n.name, change{gone: true})
 	if !born {
@@ -188,7 +190,15 @@ func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 		return syscall.EISDIR
 	}
 	return f.detached(ctx, func(ctx context.Context) error {
-		return f.exclusively(ctx, n, func() error { return f.removeFile(ctx, n) })
+		return f.exclusively(ctx, n, func() error {
+			f.mu.Lock()
+			there := n.parent != nil && n.parent.id == parent && n.name == nm
+			f.mu.Unlock()
+			if !there { // a rename that nobody waited for any more
+				return os.ErrNotExist
+			}
+			return f.removeFile(ctx, n)
+		})
 	})
 }
 

@@ -20,12 +20,12 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	if err != nil {
 		return err
 	}
-	defer f.unpin(src)
+	defer func() { f.unpin(src) }()
 	dst, err := f.lookup(ctx, newParent, newName)
 	if err != nil && !isNotExist(err) {
 		return err
 	}
-	defer f.unpin(dst)
+	defer func() { f.unpin(dst) }()
 	switch {
 	case dst == src:
 		return nil
@@ -36,6 +36,13 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	case dst != nil && src.kind != kindDir && dst.kind == kindDir:
 		return syscall.EISDIR
 	}
+	f.mu.Lock()
+	from := spot{dir: src.parent, name: nm}
+	if from.dir == nil || from.dir.id != parent || src.name != nm {
+		f.mu.Unlock()
+		return os.ErrNotExist
+	}
+	f.mu.Unlock()
 	to, err := f.spot(newParent, newName)
 	if err == nil && dst == nil {
 		err = f.nameFree(ctx, newParent, to.part)
@@ -43,10 +50,19 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	if err != nil {
 		return err
 	}
-	if src.kind == kindDir {
-		return f.detached(ctx, func(ctx context.Context) error { return f.renameDir(ctx, src, dst, to) })
+	s, d := src, dst
+	f.mu.Lock()
+	pin(s)
+	if d != nil {
+		pin(d)
 	}
-	return f.detached(ctx, func(ctx context.Context) error { return f.renameFile(ctx, src, dst, to) })
+	pin(to.dir)
+	f.mu.Unlock()
+	free := func() { f.unpin(s); f.unpin(d); f.unpin(to.dir) }
+	if src.kind == kindDir {
+		return f.detached(ctx, func(ctx context.Context) error { defer free(); return f.renameDir(ctx, src, dst, from, to) })
+	}
+	return f.detached(ctx, func(ctx context.Context) error { defer free(); return f.renameFile(ctx, src, dst, from, to) })
 }
 
 // spot is a name in a directory where something is to be.
@@ -73,8 +89,21 @@ func (f *FS) spot(parent uint64, nm string) (spot, error) {
 	return spot{dir: d, name: nm, part: part, key: p.list() + part.Elem, at: p}, err
 }
 
+// holds tells whether n still has the name; needs FS.mu.
+func (s spot) holds(n *node) bool { return n.parent != nil && n.parent == s.dir && n.name == s.name }
+
+// spotNow is a spot where its directory is now; needs f.mu, and the tree's gate so that it stays there.
+func (f *FS) spotNow(s spot) (spot, error) {
+	if s.dir.id != RootID && s.dir.parent == nil {
+		return s, os.ErrNotExist
+	}
+	s.at = f.placeOf(s.dir)
+	s.key = s.at.list() + s.part.Elem
+	return s, name.CheckKey(s.key)
+}
+
 // renameFile sends what is unsent first, then copies on the server and removes the source.
-func (f *FS) renameFile(ctx context.Context, src, dst *node, to spot) error {
+func (f *FS) renameFile(ctx context.Context, src, dst *node, from, to spot) error {
 	for {
 		if err := f.flush(ctx, src); err != nil {
 			return err
@@ -87,7 +116,7 @@ func (f *FS) renameFile(ctx context.Context, src, dst *node, to spot) error {
 			if again {
 				return nil
 			}
-			return f.moveFile(ctx, src, dst, to)
+			return f.moveFile(ctx, src, dst, from, to)
 		}
 		err := f.exclusively(ctx, src, func() error {
 			if dst == nil {
@@ -106,13 +135,21 @@ func (f *FS) renameFile(ctx context.Context, src, dst *node, to spot) error {
 }
 
 // moveFile runs with the gates of both files held whole.
-func (f *FS) moveFile(ctx context.Context, src, dst *node, to spot) error {
+func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error {
 	f.mu.Lock()
-	if src.parent == nil || !src.obj.exists {
+	if !from.holds(src) || !src.obj.exists {
 		f.mu.Unlock()
 		return os.ErrNotExist
 	}
-	v, o, at, unsent := f.versionOf(src), src.obj, src.at, src.attrsUnsent
+	to, err := f.spotNow(to)
+	if err == nil && dst != nil && !to.holds(dst) {
+		err = syscall.ESTALE
+	}
+	if err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	v, o, at, unsent, seq := f.versionOf(src), src.obj, src.at, src.attrsUnsent, src.attrsSeq
 	f.mu.Unlock()
 	opts := s3.CopyOptions{}
 	if unsent && !o.large {
@@ -122,6 +159,9 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, to spot) error {
 		}
 		at = full
 		opts = s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()}
+	}
+	if v.Bucket == to.at.bucket && v.Key == to.key {
+		return os.ErrNotExist // it has been moved there already: a copy onto itself and a removal would be the end of it
 	}
 	if dst != nil {
 		if err := f.preserve(ctx, dst); err != nil {
@@ -138,12 +178,12 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, to spot) error {
 	if dst != nil {
 		f.removed(dst, false)
 	}
-	f.moved(src, v, now, at, to)
+	f.moved(src, v, now, at, seq, to)
 	return nil
 }
 
 // moved makes the node what the store holds now.
-func (f *FS) moved(n *node, old s3.Version, now s3.Object, at knownAttrs, to spot) {
+func (f *FS) moved(n *node, old s3.Version, now s3.Object, at knownAttrs, seq uint64, to spot) {
 	v := now.Version(to.at.bucket)
 	v.Key, v.Size = to.key, old.Size
 	f.o.Cache.Rename(f.cacheID(old), f.cacheID(v))
@@ -165,7 +205,8 @@ func (f *FS) moved(n *node, old s3.Version, now s3.Object, at knownAttrs, to spo
 	if n.pages == n.obj.etag {
 		n.pages = now.ETag
 	}
-	n.obj.etag, n.obj.large, n.at, n.attrsUnsent, n.checked = now.ETag, now.Large != s3.NotLarge, at, false, time.Now()
+	n.obj.etag, n.obj.large, n.checked = now.ETag, now.Large != s3.NotLarge, time.Now()
+	f.attrsStored(n, at, seq)
 	if !now.Modified.IsZero() {
 		n.obj.modified = now.Modified.Truncate(time.Second)
 	}
@@ -184,6 +225,6 @@ func (f *FS) attach(n *node, to spot) {
 	if n.parent != nil && n.parent.children[n.name] == n {
 		delete(n.parent.children, n.name)
 	}
-	n.parent, n.name, n.part = to.dir, to.name, to.part
+	n.parent, n.name, n.part, n.stale = to.dir, to.name, to.part, false
 	to.dir.children[to.name] = n
 }

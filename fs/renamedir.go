@@ -25,7 +25,7 @@ type movedKey struct {
 
 // renameDir copies everything below the directory side by side and removes the sources only when every copy is there. Nothing else changes the
 // mount's namespace meanwhile.
-func (f *FS) renameDir(ctx context.Context, src, dst *node, to spot) error {
+func (f *FS) renameDir(ctx context.Context, src, dst *node, from, to spot) error {
 	if err := f.dirMovable(src, to); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (f *FS) renameDir(ctx context.Context, src, dst *node, to spot) error {
 		}
 		again, err := f.unsentBelow(src), error(nil)
 		if again == nil {
-			err = f.moveDir(ctx, src, dst, to)
+			err = f.moveDir(ctx, src, dst, from, to)
 		}
 		f.tree.Release(whole)
 		if again == nil || err != nil {
@@ -105,7 +105,18 @@ func (f *FS) flushBelow(ctx context.Context, dir *node) error {
 }
 
 // moveDir runs with the tree's gate held whole.
-func (f *FS) moveDir(ctx context.Context, src, dst *node, to spot) error {
+func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
+	f.mu.Lock()
+	var err error
+	if !from.holds(src) {
+		err = os.ErrNotExist
+	} else if to, err = f.spotNow(to); err == nil && dst != nil && !to.holds(dst) {
+		err = syscall.ESTALE
+	}
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if dst != nil {
 		if err := f.removeDir(ctx, dst); err != nil {
 			return err
@@ -221,9 +232,11 @@ func (f *FS) dirMoved(src *node, keys []movedKey, bucket string, to spot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	oldDir := src.parent
-	f.note(oldDir, src.name, change{gone: true})
-	if len(keys) > 0 || !src.empty {
-		f.childGone(oldDir)
+	if oldDir != nil {
+		f.note(oldDir, src.name, change{gone: true})
+		if len(keys) > 0 || !src.empty {
+			f.childGone(oldDir)
+		}
 	}
 	f.attach(src, to)
 	f.note(to.dir, to.name, change{e: entry{dir: true}})
@@ -240,5 +253,7 @@ func (f *FS) dirMoved(src *node, keys []movedKey, bucket string, to spot) {
 		n.checked = time.Time{}
 	})
 	src.checked = born
-	f.dropUnused(oldDir)
+	if oldDir != nil {
+		f.dropUnused(oldDir)
+	}
 }

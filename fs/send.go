@@ -74,10 +74,18 @@ func (f *FS) exclusively(ctx context.Context, n *node, fn func() error) error {
 // sendNode sends n's draft with n's attributes; n's gate is held whole.
 func (f *FS) sendNode(ctx context.Context, n *node) error {
 	f.mu.Lock()
-	d, at, o := n.draft, n.at, n.obj
-	if d == nil || n.unlinked || n.parent == nil {
+	d, at, o, seq := n.draft, n.at, n.obj, n.attrsSeq
+	if d == nil || n.unlinked {
 		f.mu.Unlock()
 		return nil
+	}
+	if n.parent == nil { // its name went to something else meanwhile
+		n.draft = nil
+		f.orphans[d.ID()] = d
+		f.mu.Unlock()
+		err := errStale{os.ErrNotExist}
+		f.record("upload", d.Target().Bucket+"/"+d.Target().Key, errors.Join(err, d.SetState(cache.StateConflict, reason(err))))
+		return err
 	}
 	path := f.pathOf(n)
 	bucket, key := f.keyOf(n)
@@ -97,7 +105,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
 	}
-	f.sent(n, d, bucket, key, sent, at)
+	f.sent(n, d, bucket, key, sent, at, seq)
 	return nil
 }
 
@@ -131,7 +139,7 @@ func (a knownAttrs) with(b knownAttrs) knownAttrs {
 }
 
 // sent makes the stored object the state of n, and the draft's bytes blocks of the cache.
-func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at knownAttrs) {
+func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at knownAttrs, seq uint64) {
 	v := o.Version(bucket)
 	v.Key, v.Size = key, d.Size()
 	at.modified = o.Modified
@@ -154,7 +162,8 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	if n.pages == n.obj.etag {
 		n.pages = o.ETag
 	}
-	n.draft, n.at, n.checked, n.attrsUnsent = nil, at, time.Now(), false
+	n.draft, n.checked = nil, time.Now()
+	f.attrsStored(n, at, seq)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
 	if n.parent != nil {
 		f.noteFile(n)
@@ -185,6 +194,10 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	parent, nm := n.parent, n.name
 	n.draft = nil
 	f.orphans[d.ID()] = d
+	if parent == nil { // it lost its name meanwhile
+		f.mu.Unlock()
+		return err
+	}
 	delete(parent.changes, nm)
 	parent.listing = nil
 	f.leave(n)

@@ -16,14 +16,14 @@ func (f *FS) sendAttrs(ctx context.Context, n *node) error {
 			f.mu.Unlock()
 			return nil
 		}
-		v, at, o, path := f.versionOf(n), n.at, n.obj, f.pathOf(n)
+		v, at, o, path, seq := f.versionOf(n), n.at, n.obj, f.pathOf(n), n.attrsSeq
 		f.mu.Unlock()
 		at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
 		if err == nil {
 			var now s3.Object
 			now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()})
 			if err == nil {
-				f.attrsSent(n, v, now, at)
+				f.attrsSent(n, v, now, at, seq)
 				return nil
 			}
 		}
@@ -35,12 +35,13 @@ func (f *FS) sendAttrs(ctx context.Context, n *node) error {
 	})
 }
 
-func (f *FS) attrsSent(n *node, v s3.Version, now s3.Object, at knownAttrs) {
+func (f *FS) attrsSent(n *node, v s3.Version, now s3.Object, at knownAttrs, seq uint64) {
 	at.modified = now.Modified
 	f.attrs.Add(versionKey{v.Bucket, v.Key, now.ETag}, at)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.attrsUnsent, n.at, n.checked = false, at, time.Now()
+	n.checked = time.Now()
+	f.attrsStored(n, at, seq)
 	if !now.Modified.IsZero() {
 		n.obj.modified = now.Modified.Truncate(time.Second)
 	}

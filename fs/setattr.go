@@ -109,8 +109,22 @@ func (f *FS) setAttrs(n *node, c Change) bool {
 	if c.Mtime != nil {
 		n.at.mtime = *c.Mtime
 	}
+	n.attrsSeq++
 	now := f.attrOf(n)
 	return now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID || !now.Mtime.Equal(was.Mtime)
+}
+
+// attrsStored makes at, which the store now holds, the attributes of n; a Setattr since seq stays and is sent by and by. Needs f.mu.
+func (f *FS) attrsStored(n *node, at knownAttrs, seq uint64) {
+	n.attrsUnsent = false
+	if n.attrsSeq != seq {
+		at = at.with(n.at)
+		if n.parent != nil && !n.unlinked {
+			n.attrsUnsent = true
+			f.schedule(n)
+		}
+	}
+	n.at = at
 }
 
 // Symlink makes a symbolic link as s3fs stores it: an object whose mode says so and whose bytes are the target. Adds a reference.
