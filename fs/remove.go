@@ -109,13 +109,34 @@ func (f *FS) Rmdir(ctx context.Context, parent uint64, nm string) error {
 	if n.kind != kindDir {
 		return syscall.ENOTDIR
 	}
-	return f.detached(ctx, func(ctx context.Context) error {
+	return f.detachedOn(ctx, n, func(ctx context.Context) error {
 		if err := f.tree.Acquire(ctx, 1); err != nil {
 			return err
 		}
 		defer f.tree.Release(1)
+		if !f.isNamed(n, parent, nm) {
+			return os.ErrNotExist
+		}
 		return f.removeDir(ctx, n)
 	})
+}
+
+// detachedOn is detached with n kept from being forgotten while fn runs, also when its caller waits no more.
+func (f *FS) detachedOn(ctx context.Context, n *node, fn func(context.Context) error) error {
+	f.mu.Lock()
+	pin(n)
+	f.mu.Unlock()
+	return f.detached(ctx, func(ctx context.Context) error {
+		defer f.unpin(n)
+		return fn(ctx)
+	})
+}
+
+// isNamed tells whether n still has the name under which it was looked up: a rename that nobody waited for any more may have taken it away.
+func (f *FS) isNamed(n *node, parent uint64, nm string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return n.parent != nil && n.parent.id == parent && n.name == nm
 }
 
 // removeDir runs under the tree's gate.
@@ -189,12 +210,9 @@ func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 	if n.kind == kindDir {
 		return syscall.EISDIR
 	}
-	return f.detached(ctx, func(ctx context.Context) error {
+	return f.detachedOn(ctx, n, func(ctx context.Context) error {
 		return f.exclusively(ctx, n, func() error {
-			f.mu.Lock()
-			there := n.parent != nil && n.parent.id == parent && n.name == nm
-			f.mu.Unlock()
-			if !there { // a rename that nobody waited for any more
+			if !f.isNamed(n, parent, nm) {
 				return os.ErrNotExist
 			}
 			return f.removeFile(ctx, n)
