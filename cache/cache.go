@@ -17,7 +17,8 @@ import (
 const (
 	DefaultBlockSize = 128 << 10
 	DefaultMemory    = 128 << 20
-	DefaultParallel  = 16
+	DefaultParallel  = 24
+	DefaultWhole     = 1 << 20
 
 	minMemory   = 1 << 20
 	maxRequest  = 8 << 20 // bytes of the longest range request
@@ -38,6 +39,7 @@ type Options struct {
 	BlockSize  int64  // bytes of a block, a multiple of 4096; 0 = DefaultBlockSize
 	Memory     int64  // bytes of blocks in memory: being downloaded, waiting for the disk, or waiting to be read; 0 = DefaultMemory
 	Parallel   int    // range requests at once over all files; 0 = DefaultParallel
+	Whole      int64  // bytes of a file up to which a read of its start asks for all of it; 0 = DefaultWhole, less = none
 	DraftSpace int64  // bytes that drafts may take; 0 = as much as the disk has
 	Logger     *slog.Logger
 }
@@ -55,6 +57,9 @@ func (o *Options) complete() error {
 	o.Memory = max(o.Memory, minMemory, 8*o.BlockSize)
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
+	}
+	if o.Whole == 0 {
+		o.Whole = DefaultWhole
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -109,7 +109,7 @@ func (s *source) requested() (n int64) {
 var testID = ID{Store: "s", Bucket: "b", Key: "k", ETag: "e"}
 
 func testOptions(t testing.TB) Options {
-	o := Options{Dir: filepath.Join(t.TempDir(), "cache"), Size: 1 << 30}
+	o := Options{Dir: filepath.Join(t.TempDir(), "cache"), Size: 1 << 30, Whole: -1}
 	if testing.Verbose() {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}

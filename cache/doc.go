@@ -14,9 +14,13 @@ goes on for those who want it; when the last of them leaves because its context 
 ahead. An error of the source goes to those who wait, wrapped, after what came before it; it is not remembered.
 
 Sequential reads are recognised a cursor at a time, up to 16 in a version: a cursor expects the next read where the last one ended, and
-forgives small skips and reads out of order. Its window of read-ahead is twice what was read in sequence, so it doubles, from 256 KiB up to
-its share of half the memory; it is asked for in requests of a quarter of the window, 8 MiB at most, so that several run side by side. A
-jump is a new cursor, which starts with nothing. Random reads do not push out cursors that have shown themselves to be sequences.
+forgives small skips and reads out of order. The first read of a sequence costs its own blocks, or the whole file where that is short
+(Options.Whole). From the second on the window of read-ahead is at least twice what was read in sequence, and doubles as long as the reader
+has to wait for it: freely up to 8 requests side by side, beyond that while it brings throughput, up to its share of half the memory. For a
+reader that does not wait it goes down to what the reader takes in the time of two requests. The window is asked for in requests whose length
+comes from the measured delay and rate of a connection: the delay is a fifth to a tenth of their time (2 to 8 MiB). Where connections side by
+side are as fast each as one alone, they are shorter and more. What a sequential reader waits for and what it is going to want is one
+request. A jump is a new cursor, which starts with nothing. Random reads do not push out cursors that have shown themselves to be sequences.
 
 Requests and memory have one budget for all files (Options.Parallel and Options.Memory). What a reader waits for goes first; read-ahead
 takes turns among the files and leaves a quarter of the requests free. When memory runs out, blocks that were read go first, whether the disk

@@ -94,16 +94,22 @@ func (c *Cache) run(ft *fetch) {
 
 // receive asks the source and hands on each piece as it comes, the last one when it is sure to be the last.
 func (c *Cache) receive(ft *fetch) error {
+	asked := time.Now()
 	body, err := ft.by.src.Get(ft.ctx, ft.off, ft.n)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	answered := time.Now()
 	for i, blk := range ft.blocks {
 		if err := c.receiveBlock(ft, blk, body, i == len(ft.blocks)-1); err != nil {
 			return err
 		}
 	}
+	took := time.Since(answered)
+	c.mu.Lock()
+	ft.v.link().learn(answered.Sub(asked), ft.n, took, c.sched.running)
+	c.mu.Unlock()
 	return nil
 }
 

@@ -27,8 +27,8 @@ type reader struct {
 func (r *reader) run(ctx context.Context) error {
 	c, v := r.f.c, r.f.v
 	c.mu.Lock()
+	r.f.plan(r.off, int64(len(r.p)))
 	r.want()
-	r.f.observe(r.off, int64(len(r.p)))
 	var err error
 	for err == nil && r.n < len(r.p) {
 		if c.closed {
@@ -149,6 +149,9 @@ func (r *reader) fromMemory(blk *block) {
 // wait waits until the download has the bytes that the step needs of it. The caller holds Cache.mu, which is free meanwhile.
 func (r *reader) wait(ctx context.Context, ft *fetch) error {
 	c := r.f.c
+	if ft.cursor != nil {
+		ft.cursor.waited = true
+	}
 	w := &waiter{need: min(r.end(), ft.off+ft.n) - ft.off, ready: make(chan struct{})}
 	ft.waiters = append(ft.waiters, w)
 	c.mu.Unlock()

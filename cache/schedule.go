@@ -15,9 +15,13 @@ type schedule struct {
 	ahead   []*version // that have read-ahead waiting, in order of their turns
 	streams map[*cursor]struct{}
 	counted int64 // when streams was last looked through, unix nanoseconds
+	links   map[string]*link
 }
 
-func (s *schedule) init() { s.streams = map[*cursor]struct{}{} }
+func (s *schedule) init() {
+	s.streams = map[*cursor]struct{}{}
+	s.links = map[string]*link{}
+}
 
 func (s *schedule) add(ft *fetch) {
 	if !ft.ahead {
@@ -59,6 +63,9 @@ func (c *Cache) promote(ft *fetch) {
 	}
 }
 
+// slots is how many requests read-ahead may have under way.
+func (c *Cache) slots() int { return max(1, c.o.Parallel-c.o.Parallel/4) }
+
 // dispatch starts what may start: enough requests free, enough memory. It is called after every change of these. The caller holds Cache.mu.
 func (c *Cache) dispatch() {
 	s := &c.sched
@@ -67,7 +74,7 @@ func (c *Cache) dispatch() {
 			return
 		}
 	}
-	for len(s.ahead) > 0 && s.running < max(1, c.o.Parallel-c.o.Parallel/4) {
+	for len(s.ahead) > 0 && s.running < c.slots() {
 		ft := s.ahead[0].ahead[0]
 		if !c.start(ft, ft.wants > 0) {
 			return

@@ -68,6 +68,9 @@ func (c *Cache) newVersion(id ID, name string, size int64) *version {
 	return v
 }
 
+// link is the way to the version's store. The caller holds Cache.mu.
+func (v *version) link() *link { return v.c.sched.link(v.id.Store) }
+
 // blocks is the number of blocks.
 func (v *version) blocks() int64 { return (v.size + v.c.o.BlockSize - 1) / v.c.o.BlockSize }
 

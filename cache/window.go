@@ -13,23 +13,66 @@ const (
 
 // cursor is one sequence of reads in a version. All fields are guarded by Cache.mu.
 type cursor struct {
-	next  int64 // where the sequence is expected to go on
+	from  int64 // where the sequence began
+	next  int64 // where it is expected to go on
 	run   int64 // bytes read in it
 	hits  int   // reads that carried it on
 	ahead int64 // read-ahead was asked for up to here
 	limit int64 // of the window: less after read-ahead that nobody read
 	used  time.Time
+	pace
 }
 
-// observe follows the sequences of reads and reads ahead of them. The caller holds Cache.mu.
+func newCursor(off int64, now time.Time) cursor {
+	return cursor{from: off, next: off, limit: 1 << 62, pace: newPace(off, now)}
+}
+
+// observe follows the sequences of reads and reads ahead of one that goes on with n bytes from off. The caller holds Cache.mu and dispatches.
 func (f *File) observe(off, n int64) {
-	if f.c.closed {
+	if cur := f.follow(off, n); cur != nil {
+		f.readAhead(cur, f.c.window(cur, f.v))
+	}
+}
+
+// plan queues what is missing of a read of n bytes from off, and what is to be read ahead of it. A read that goes on with a sequence asks for
+// more than its own bytes in its own request; one at the start of a small file asks for the whole of it. The caller holds Cache.mu and
+// dispatches.
+func (f *File) plan(off, n int64) {
+	v, size := f.v, f.c.o.BlockSize
+	first, last := off/size, (off+n-1)/size+1
+	cur := f.follow(off, n)
+	switch {
+	case f.c.closed:
+		return
+	case off == 0 && v.size <= f.c.o.Whole:
+		f.download(0, v.blocks(), false, nil)
+		return
+	case cur == nil:
+		f.download(first, last, false, nil)
 		return
 	}
-	cur, end, now := f.v.follow(off), off+n, time.Now()
+	window := f.c.window(cur, v)
+	if v.missing(last - 1) {
+		far := first + f.chunk(cur, window, first*size)/size
+		for ; last < min(far, v.blocks()) && v.missing(last); last++ {
+			cur.ahead = (last + 1) * size
+		}
+	}
+	f.download(first, last, false, cur)
+	f.readAhead(cur, window)
+}
+
+// follow keeps account of a read, and returns the sequence that goes on with it, or nil if it is none, or not worth reading ahead of. The
+// caller holds Cache.mu.
+func (f *File) follow(off, n int64) *cursor {
+	if f.c.closed {
+		return nil
+	}
+	now, end := time.Now(), off+n
+	cur := f.v.cursorAt(off, now)
 	cur.used = now
 	if end <= cur.next {
-		return // read before, or by a read that came too early
+		return nil // read before, or by a read that came too early
 	}
 	if cur.run > 0 {
 		cur.hits++
@@ -37,17 +80,18 @@ func (f *File) observe(off, n int64) {
 	}
 	cur.run += end - max(off, cur.next)
 	cur.next = end
-	if cur.hits == 0 || cur.next >= f.v.size {
-		return
+	if cur.hits == 0 || cur.next >= f.v.size && off+n <= cur.ahead {
+		return nil
 	}
 	if cur.run >= streamRun {
 		f.c.sched.streams[cur] = struct{}{}
 	}
-	f.readAhead(cur, f.c.window(cur, now))
+	cur.read(cur.next, cur.run, now, f.v.link(), f.c.widest(now))
+	return cur
 }
 
-// follow returns the cursor that a read at off goes on with, or a new one.
-func (v *version) follow(off int64) *cursor {
+// cursorAt returns the cursor that a read at off goes on with, or a new one.
+func (v *version) cursorAt(off int64, now time.Time) *cursor {
 	var best *cursor
 	for _, cur := range v.cursors {
 		if cur.near(off) && (best == nil || abs(off-cur.next) < abs(off-best.next)) {
@@ -58,14 +102,14 @@ func (v *version) follow(off int64) *cursor {
 		return best
 	}
 	if len(v.cursors) < maxCursors {
-		cur := &cursor{next: off, limit: 1 << 62}
-		v.cursors = append(v.cursors, cur)
-		return cur
+		cur := newCursor(off, now)
+		v.cursors = append(v.cursors, &cur)
+		return &cur
 	}
 	cur := v.leastCursor()
 	v.c.cancelAhead(v, cur)
 	delete(v.c.sched.streams, cur)
-	*cur = cursor{next: off, limit: 1 << 62}
+	*cur = newCursor(off, now)
 	return cur
 }
 
@@ -103,11 +147,36 @@ func (cur *cursor) near(off int64) bool {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// window is how far ahead of the sequence to read: twice what was read in it, within its share of the memory. The caller holds Cache.mu.
-func (c *Cache) window(cur *cursor, now time.Time) int64 {
+// widest is how far ahead of any sequence to read, in bytes: its share of the memory, and as much as the requests of read-ahead can bring.
+func (c *Cache) widest(now time.Time) int64 {
 	share := c.o.Memory / 2 / int64(max(1, c.streams(now)))
-	most := max(c.o.BlockSize, min(share, int64(c.o.Parallel)*c.request))
-	return min(max(2*cur.run, minWindow), cur.limit, most)
+	return max(c.o.BlockSize, min(share, int64(c.slots())*c.request))
+}
+
+// window is how far ahead of cur to read, in bytes. A sequence from the start of the file is likely to go on to its end. The caller holds
+// Cache.mu.
+func (c *Cache) window(cur *cursor, v *version) int64 {
+	n := cur.pace.window
+	if cur.from == 0 && !cur.settled {
+		n = max(n, v.link().short())
+	}
+	return min(n, cur.limit, c.widest(cur.used))
+}
+
+// chunk is the length of the request at off, in bytes: short enough that several run side by side in the window, long enough for the delay of
+// the link to count little. The rest of the file is not cut without need.
+func (f *File) chunk(cur *cursor, window, off int64) int64 {
+	l, size := f.v.link(), f.c.o.BlockSize
+	rest := f.v.blocks()*size - off
+	side := int64(fewRequests)
+	if l.adds() {
+		side = max(side, int64(f.c.slots()))
+	}
+	n := min(max(window/side, l.short()), l.long(), max(window/2, size), f.c.request)
+	if rest <= n+n/4 || rest <= min(l.short(), window) {
+		n = min(rest, f.c.request)
+	}
+	return (n + size - 1) / size * size
 }
 
 // streams is the number of sequences that were read a moment ago.
@@ -124,20 +193,21 @@ func (c *Cache) streams(now time.Time) int {
 	return len(s.streams)
 }
 
-// readAhead asks for the window of a cursor in requests of a quarter of it, so that several run side by side. The caller holds Cache.mu.
+// readAhead asks for the window of a cursor, in several requests. The caller holds Cache.mu.
 func (f *File) readAhead(cur *cursor, window int64) {
-	c, size := f.c, f.c.o.BlockSize
-	chunk := min(max(window/4/size, 1)*size, c.request)
-	target := min(cur.next+window, f.v.blocks()*size) / size * size
+	size := f.c.o.BlockSize
+	end := f.v.blocks() * size
+	target := min(cur.next+window, end) / size * size
 	at := (max(cur.ahead, cur.next) + size - 1) / size * size
-	for ; at < target; at += chunk {
-		if at+chunk > target && target < f.v.size {
-			break // a short piece would be a request of its own; it comes with the next read
+	for at < target {
+		to := at + f.chunk(cur, window, at)
+		if to > target && target < end {
+			break // a short piece would be a request of its own; it comes with a later read
 		}
-		f.download(at/size, min(at+chunk, target)/size, true, cur)
-		cur.ahead = at + chunk
+		f.download(at/size, to/size, true, cur)
+		cur.ahead, at = to, to
 	}
-	c.dispatch()
+	f.c.dispatch()
 }
 
 // wasted shrinks the window of the sequence that block b was read ahead for: memory ran out before anybody read it.

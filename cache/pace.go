@@ -1,0 +1,52 @@
+package cache
+
+import "time"
+
+const (
+	fewRequests = 8   // side by side: up to here a window grows without having to show that it helps
+	helps       = 1.1 // times the throughput: what more requests have to bring beyond that
+	calmRounds  = 4   // rounds without waiting, after which a window is larger than its reader needs
+)
+
+// pace finds how far ahead of a sequence to read. A round is the reading of a quarter of the window. As long as the reader has to wait in it,
+// the window doubles: first freely, then only while that brings throughput, for then the network is not full. A reader that does not wait is
+// slower than the network, and its window goes down to what it takes in the time of two requests.
+type pace struct {
+	window  int64 // bytes
+	settled bool  // the network or the reader has shown to be the limit: until then the window is at least twice what was read
+	waited  bool  // a reader waited in this round
+	calm    int   // rounds without waiting, in a row
+	rate    float64
+	mark    int64     // where the round began
+	since   time.Time // when it did
+}
+
+func newPace(off int64, now time.Time) pace { return pace{window: minWindow, mark: off, since: now} }
+
+// read tells that the sequence, of which run bytes were read, is at next. most bounds the window.
+func (p *pace) read(next, run int64, now time.Time, l *link, most int64) {
+	if n := next - p.mark; n >= p.window/4 {
+		p.round(float64(n)/max(now.Sub(p.since).Seconds(), 1e-6), l, most)
+		p.mark, p.since, p.waited = next, now, false
+	}
+	if !p.settled {
+		p.window = max(p.window, min(2*run, most))
+	}
+}
+
+// round ends a round that was read with rate bytes a second.
+func (p *pace) round(rate float64, l *link, most int64) {
+	least := 2 * l.short() // less would be many small requests
+	switch {
+	case !p.waited:
+		p.settled = p.settled || p.window >= least
+		if p.calm++; p.calm >= calmRounds {
+			p.calm = 0
+			p.window = min(p.window, max(p.window/4*3, 2*l.covers(rate), least))
+		}
+	case p.window < fewRequests*l.long() || rate > helps*p.rate:
+		p.window, p.rate, p.calm = min(2*p.window, most), rate, 0
+	default:
+		p.settled, p.calm = true, 0
+	}
+}
