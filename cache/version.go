@@ -44,6 +44,8 @@ type version struct {
 	fetches map[*fetch]struct{}
 	ahead   []*fetch // read-ahead waiting for its turn
 	cursors []*cursor
+	strides []*stride
+	starts  []int64 // of the last cursors, in order
 }
 
 // diskFile is the open files of a version.
@@ -150,7 +152,7 @@ func (c *Cache) unopen(v *version, opens, holds int) {
 	v.holds -= holds
 	if opens > 0 && v.opens == 0 {
 		c.cancelAhead(v, nil)
-		v.cursors = nil
+		v.cursors, v.strides, v.starts = nil, nil, nil
 	}
 	d := c.settle(v)
 	c.mu.Unlock()

@@ -19,6 +19,7 @@ type cursor struct {
 	hits  int   // reads that carried it on
 	ahead int64 // read-ahead was asked for up to here
 	limit int64 // of the window: less after read-ahead that nobody read
+	stop  int64 // the end of a piece of a strided sequence: no read-ahead past it until it is passed; 0 = none
 	used  time.Time
 	pace
 }
@@ -54,7 +55,7 @@ func (f *File) plan(off, n int64) {
 	window := f.c.window(cur, v)
 	if v.missing(last - 1) {
 		far := first + f.chunk(cur, window, first*size)/size
-		for ; last < min(far, v.blocks()) && v.missing(last); last++ {
+		for ; last < min(far, f.aheadEnd(cur)/size) && v.missing(last); last++ {
 			cur.ahead = (last + 1) * size
 		}
 	}
@@ -71,6 +72,9 @@ func (f *File) follow(off, n int64) *cursor {
 	now, end := time.Now(), off+n
 	cur := f.v.cursorAt(off, now)
 	cur.used = now
+	if cur.run == 0 {
+		f.jumped(cur, n)
+	}
 	if end <= cur.next {
 		return nil // read before, or by a read that came too early
 	}
@@ -163,11 +167,20 @@ func (c *Cache) window(cur *cursor, v *version) int64 {
 	return min(n, cur.limit, c.widest(cur.used))
 }
 
+// aheadEnd is where read-ahead for cur ends, in bytes: at a block's end.
+func (f *File) aheadEnd(cur *cursor) int64 {
+	size := f.c.o.BlockSize
+	if cur.stop < cur.next {
+		return f.v.blocks() * size
+	}
+	return min(f.v.blocks(), (cur.stop+size-1)/size) * size
+}
+
 // chunk is the length of the request at off, in bytes: short enough that several run side by side in the window, long enough for the delay of
 // the link to count little. The rest of the file is not cut without need.
 func (f *File) chunk(cur *cursor, window, off int64) int64 {
 	l, size := f.v.link(), f.c.o.BlockSize
-	rest := f.v.blocks()*size - off
+	rest := f.aheadEnd(cur) - off
 	side := int64(fewRequests)
 	if l.adds() {
 		side = max(side, int64(f.c.slots()))
@@ -196,7 +209,7 @@ func (c *Cache) streams(now time.Time) int {
 // readAhead asks for the window of a cursor, in several requests. The caller holds Cache.mu.
 func (f *File) readAhead(cur *cursor, window int64) {
 	size := f.c.o.BlockSize
-	end := f.v.blocks() * size
+	end := f.aheadEnd(cur)
 	target := min(cur.next+window, end) / size * size
 	at := (max(cur.ahead, cur.next) + size - 1) / size * size
 	for at < target {
@@ -220,4 +233,5 @@ func (v *version) wasted(b int64) {
 			cur.ahead = off
 		}
 	}
+	v.wastedPiece(off)
 }
