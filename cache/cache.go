@@ -144,7 +144,7 @@ func newCache(o Options, fo *folder) *Cache {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.buffers.New = func() any { b := make([]byte, o.BlockSize); return &b }
 	c.mem.init()
-	c.sched.init()
+	c.sched.init(o.Parallel)
 	c.writes.init(&c.mu)
 	return c
 }
@@ -193,6 +193,7 @@ type Stats struct {
 	Files      int      `json:"files"`      // versions on disk or open
 	Memory     int64    `json:"memory"`     // bytes of blocks in memory
 	Requests   int      `json:"requests"`   // downloads running
+	Budget     int      `json:"budget"`     // downloads that may run: fewer while the store asks for patience
 	Hits       int64    `json:"hits"`       // blocks read that an earlier read, mount or upload had left
 	Misses     int64    `json:"misses"`     // blocks downloaded
 	HitBytes   int64    `json:"hit_bytes"`  // bytes read from such blocks
@@ -219,7 +220,7 @@ func (c *Cache) Stats() Stats {
 	}
 	return Stats{
 		Dir: c.folder.dir, Size: c.o.Size, Used: c.used, Files: files,
-		Memory: c.mem.used, Requests: c.sched.running,
+		Memory: c.mem.used, Requests: c.sched.running, Budget: c.sched.budget.allowed(),
 		Hits: c.counts.hits.Load(), Misses: c.counts.misses.Load(),
 		HitBytes: c.counts.hitBytes.Load(), MissBytes: c.counts.missBytes.Load(),
 		Drafts: len(c.drafts), DraftBytes: c.draftUse, Damaged: append([]string{}, c.damaged...),

@@ -20,10 +20,14 @@ has to wait for it: freely up to 8 requests side by side, beyond that while it b
 reader that does not wait it goes down to what the reader takes in the time of two requests. The window is asked for in requests whose length
 comes from the measured delay and rate of a connection: the delay is a fifth to a tenth of their time (2 to 8 MiB). Where connections side by
 side are as fast each as one alone, they are shorter and more. What a sequential reader waits for and what it is going to want is one
-request. A jump is a new cursor, which starts with nothing. Random reads do not push out cursors that have shown themselves to be sequences.
+request. A jump is a new cursor, which starts with nothing. Four jumps at
+equal distances, forwards or backwards, make a strided sequence: the pieces that come next are fetched and nothing between them, two at first
+and up to 64 as long as the reader has to wait; adjacent ones, as backward reading has them, in one request. It is given up when the jumps go
+elsewhere, and asks for nothing without a piece that was read. Random reads do not push out cursors that have shown themselves to be sequences.
 
 Requests and memory have one budget for all files (Options.Parallel and Options.Memory). What a reader waits for goes first; read-ahead
-takes turns among the files and leaves a quarter of the requests free. When memory runs out, blocks that were read go first, whether the disk
+takes turns among the files and leaves a quarter of the requests free. A store that asks for patience ([Cache.Busy]) halves the requests, and
+they come back one by one as requests succeed. When memory runs out, blocks that were read go first, whether the disk
 has taken them or not; unread ones go for a reader that waits, or after some seconds. So a slow or failing disk costs caching and never a
 read. With Options.Size 0 everything above holds, with memory alone.
 

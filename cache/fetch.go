@@ -86,6 +86,9 @@ func (c *Cache) run(ft *fetch) {
 	}
 	c.mu.Lock()
 	c.sched.running--
+	if err == nil {
+		c.sched.budget.raise()
+	}
 	c.end(ft, err)
 	c.dispatch()
 	c.mu.Unlock()

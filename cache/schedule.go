@@ -16,9 +16,11 @@ type schedule struct {
 	streams map[*cursor]struct{}
 	counted int64 // when streams was last looked through, unix nanoseconds
 	links   map[string]*link
+	budget  budget
 }
 
-func (s *schedule) init() {
+func (s *schedule) init(parallel int) {
+	s.budget = budget{now: float64(parallel), most: parallel}
 	s.streams = map[*cursor]struct{}{}
 	s.links = map[string]*link{}
 }
@@ -64,12 +66,15 @@ func (c *Cache) promote(ft *fetch) {
 }
 
 // slots is how many requests read-ahead may have under way.
-func (c *Cache) slots() int { return max(1, c.o.Parallel-c.o.Parallel/4) }
+func (c *Cache) slots() int {
+	n := c.sched.budget.allowed()
+	return max(1, n-n/4)
+}
 
 // dispatch starts what may start: enough requests free, enough memory. It is called after every change of these. The caller holds Cache.mu.
 func (c *Cache) dispatch() {
 	s := &c.sched
-	for len(s.demand) > 0 && s.running < c.o.Parallel {
+	for len(s.demand) > 0 && s.running < s.budget.allowed() {
 		if !c.start(s.demand[0], true) {
 			return
 		}

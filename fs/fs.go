@@ -109,6 +109,7 @@ func New(o Options) (*FS, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
+	o.Store.OnBusy(o.Cache.Busy)
 	f.adoptDrafts()
 	f.wg.Add(1)
 	go f.runLater()

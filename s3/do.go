@@ -157,7 +157,9 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 	if err != nil { // a status without its reason: a 403 may be a full quota as well as a forbidden key
 		return nil, fail(r, fmt.Errorf("%s, and the reason was cut off: %w", resp.Status, err))
 	}
-	return nil, answered(r, resp, text)
+	e := answered(r, resp, text)
+	c.busy.note(e)
+	return nil, e
 }
 
 // sent ends the sending of body and keeps its MD5. It returns why the caller's bytes could not be read, if that was so.

@@ -6,7 +6,8 @@
 // ([Client.List]), reads ranges of one [Version] of an object ([Client.Get]), writes objects at once ([Client.Put]) or in parts
 // ([Client.CreateMultipart], [Client.PutPart], [Client.CopyPart], [Client.Complete]), copies inside the store ([Client.Copy]) and deletes
 // ([Client.Delete], [Client.DeleteMany]). All run under the caller's context and may be called from many goroutines. The client limits nothing: who
-// calls it decides how many requests run side by side; Config.Requests is how many connections stay open between them.
+// calls it decides how many requests run side by side, and can hear of a store that wants fewer ([Client.OnBusy]); Config.Requests is how many
+// connections stay open between them.
 //
 // Keys are any UTF-8 of 1 to 1024 bytes; others are ErrBadName, as the gateway has it. A listing shows whatever the store holds.
 //
