@@ -76,6 +76,7 @@ type Client struct {
 	reached atomic.Bool  // the store has answered once
 	form    atomic.Int32 // how the store wants If-Match: an etagForm
 	busy    busy
+	hedge   hedge
 }
 
 // New returns a client. No request is sent. It fails on an endpoint that is no plain http or https URL, half a key pair, or an unreadable CAFile.

@@ -39,6 +39,13 @@ type request struct {
 	sum   string // MD5 of the body in hexadecimal; "" = no try has sent it to its end
 }
 
+// again is a copy of r to be sent beside it; r must have no body.
+func (r *request) again() *request {
+	c := *r
+	c.header = r.header.Clone()
+	return &c
+}
+
 // check refuses what would address something else than was meant: an empty key is the bucket, an empty bucket the service, a slash in a bucket's name a key.
 // It refuses keys that are not UTF-8 too, as the gateway does (400).
 func (r *request) check() error {

@@ -31,6 +31,9 @@
 // it. All else is told at once: clear answers of the store, bad certificates, bodies that cannot be read, the end of the context, and an endpoint
 // that never answered and does not exist.
 //
+// A GET whose answer is far later than usual (four times what 95 % of them need, a second at least) is sent again on another connection, and whichever
+// answers first is read: at most one in fifty, and none within half a minute of an answer that asked for patience.
+//
 // A request that is repeated may find its own work: 412, 404 or 409 to a second try is success when HEAD shows the ETag of what was sent.
 //
 // # Versions and conditions

@@ -43,6 +43,7 @@ type reader struct {
 	version  Version
 	off, end int64   // what is still to come
 	answer   *answer // nil = none under way
+	free     func()  // what the answer holds beside itself
 	backoff  backoff
 	err      error // final
 }
@@ -93,6 +94,7 @@ var errClosed = errors.New("read after close")
 func (g *reader) disconnect() {
 	if g.answer != nil {
 		_ = g.answer.Close()
+		g.free()
 		g.answer = nil
 	}
 }
@@ -126,7 +128,10 @@ func (g *reader) open() error {
 	if !g.version.Large && g.version.ETag != "" {
 		r.set("If-Match", `"`+g.version.ETag+`"`)
 	}
-	a, err := g.client.once(g.ctx, r)
+	a, free, err := g.client.get(g.ctx, r)
+	if err != nil {
+		free()
+	}
 	switch {
 	case err == nil:
 	case code(err) == "NoSuchBucket":
@@ -140,9 +145,10 @@ func (g *reader) open() error {
 	}
 	if err := g.check(a); err != nil {
 		_ = a.Close()
+		free()
 		return fail(r, err)
 	}
-	g.answer = a
+	g.answer, g.free = a, free
 	return nil
 }
 
