@@ -39,7 +39,7 @@ type Options struct {
 	BlockSize  int64  // bytes of a block, a multiple of 4096; 0 = DefaultBlockSize
 	Memory     int64  // bytes of blocks in memory: being downloaded, waiting for the disk, or waiting to be read; 0 = DefaultMemory
 	Parallel   int    // range requests at once over all files; 0 = DefaultParallel
-	Whole      int64  // bytes of a file up to which a read of its start asks for all of it; 0 = DefaultWhole, less = none
+	Whole      int64  // bytes of a file up to which a read of an eighth of it, from the start, asks for all; 0 = DefaultWhole, less = none
 	DraftSpace int64  // bytes that drafts may take; 0 = as much as the disk has
 	Logger     *slog.Logger
 }

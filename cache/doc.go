@@ -15,15 +15,16 @@ ahead. An error of the source goes to those who wait, wrapped, after what came b
 
 Sequential reads are recognised a cursor at a time, up to 16 in a version: a cursor expects the next read where the last one ended, and
 forgives small skips and reads out of order. The first read of a sequence costs its own blocks, or the whole file where that is short
-(Options.Whole). From the second on the window of read-ahead is at least twice what was read in sequence, and doubles as long as the reader
-has to wait for it: freely up to 8 requests side by side, beyond that while it brings throughput, up to its share of half the memory. For a
-reader that does not wait it goes down to what the reader takes in the time of two requests. The window is asked for in requests whose length
-comes from the measured delay and rate of a connection: the delay is a fifth to a tenth of their time (2 to 8 MiB). Where connections side by
-side are as fast each as one alone, they are shorter and more. What a sequential reader waits for and what it is going to want is one
-request. A jump is a new cursor, which starts with nothing. Four jumps at
-equal distances, forwards or backwards, make a strided sequence: the pieces that come next are fetched and nothing between them, two at first
-and up to 64 as long as the reader has to wait; adjacent ones, as backward reading has them, in one request. It is given up when the jumps go
-elsewhere, and asks for nothing without a piece that was read. Random reads do not push out cursors that have shown themselves to be sequences.
+(Options.Whole) and the read takes a good part of it. From the second on the window of read-ahead is at least twice what was read in
+sequence (four times from the start of a file), and doubles as long as the reader has to wait for it: freely up to 8 requests side by
+side, beyond that while it brings throughput, up to its share of half the memory. For a reader that does not wait it goes down to what the
+reader takes in the time of two requests. The window is asked for in requests whose length comes from the measured delay and rate of a
+connection: the delay is a fifth to a tenth of their time (2 to 8 MiB). Where connections side by side are as fast each as one alone, they
+are shorter and more. What a sequential reader waits for and what it is going to want is one request. A jump is a new cursor, which starts
+with nothing. Four jumps at equal distances, forwards or backwards, make a strided sequence: the pieces that come next are fetched and
+nothing between them, two at first and up to 64 as long as the reader has to wait; adjacent ones, as backward reading has them, in one
+request. It is given up when the jumps go elsewhere, and asks for nothing without a piece that was read. Random reads do not push out
+cursors that have shown themselves to be sequences.
 
 Requests and memory have one budget for all files (Options.Parallel and Options.Memory). What a reader waits for goes first; read-ahead
 takes turns among the files and leaves a quarter of the requests free. A store that asks for patience ([Cache.Busy]) halves the requests, and

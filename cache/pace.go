@@ -13,7 +13,8 @@ const (
 // slower than the network, and its window goes down to what it takes in the time of two requests.
 type pace struct {
 	window  int64 // bytes
-	settled bool  // the network or the reader has shown to be the limit: until then the window is at least twice what was read
+	eager   int64 // until the pace is settled the window is at least so many times what was read
+	settled bool  // the network or the reader has shown to be the limit
 	waited  bool  // a reader waited in this round
 	calm    int   // rounds without waiting, in a row
 	rate    float64
@@ -21,7 +22,14 @@ type pace struct {
 	since   time.Time // when it did
 }
 
-func newPace(off int64, now time.Time) pace { return pace{window: minWindow, mark: off, since: now} }
+// newPace is for a sequence from off. One from the start of a file is likely to go on to its end, and may cost more.
+func newPace(off int64, now time.Time) pace {
+	p := pace{window: minWindow, eager: 2, mark: off, since: now}
+	if off == 0 {
+		p.eager = 4
+	}
+	return p
+}
 
 // read tells that the sequence, of which run bytes were read, is at next. most bounds the window.
 func (p *pace) read(next, run int64, now time.Time, l *link, most int64) {
@@ -30,7 +38,7 @@ func (p *pace) read(next, run int64, now time.Time, l *link, most int64) {
 		p.mark, p.since, p.waited = next, now, false
 	}
 	if !p.settled {
-		p.window = max(p.window, min(2*run, most))
+		p.window = max(p.window, min(p.eager*run, most))
 	}
 }
 

@@ -221,7 +221,7 @@ func TestReadAheadStopsWithItsReader(t *testing.T) {
 		checkRead(t, f, off, p)
 	}
 	settled(t, c)
-	if _, bytes := s.count(); bytes > 4*mib+8*mib {
+	if _, bytes := s.count(); bytes > 4*mib+16*mib {
 		t.Errorf("%d MiB asked for after 4 were read", bytes/mib)
 	}
 	s.delay = time.Hour
