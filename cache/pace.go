@@ -8,7 +8,7 @@ const (
 	calmRounds  = 4   // rounds without waiting, after which a window is larger than its reader needs
 )
 
-// pace finds how far ahead of a sequence to read. A round is the reading of a quarter of the window. As long as the reader has to wait in it,
+// pace finds how far ahead of a sequence to read. A round is the reading of a part of the window. As long as the reader has to wait in it,
 // the window doubles: first freely, then only while that brings throughput, for then the network is not full. A reader that does not wait is
 // slower than the network, and its window goes down to what it takes in the time of two requests.
 type pace struct {
@@ -33,7 +33,7 @@ func newPace(off int64, now time.Time) pace {
 
 // read tells that the sequence, of which run bytes were read, is at next. most bounds the window.
 func (p *pace) read(next, run int64, now time.Time, l *link, most int64) {
-	if n := next - p.mark; n >= p.window/4 {
+	if n := next - p.mark; n >= p.window/(2*p.eager) {
 		p.round(float64(n)/max(now.Sub(p.since).Seconds(), 1e-6), l, most)
 		p.mark, p.since, p.waited = next, now, false
 	}
