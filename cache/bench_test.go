@@ -143,3 +143,26 @@ func BenchmarkDraftLife(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkColdStrided reads 128 KiB of each MiB of a new object each time.
+func BenchmarkColdStrided(b *testing.B) {
+	c := mustOpen(b, testOptions(b))
+	const size = 256 * mib
+	p := make([]byte, 128*kib)
+	b.SetBytes(size / 8)
+	requests, i := 0, 0
+	for b.Loop() {
+		s := &pattern{size: size, delay: 10 * time.Millisecond}
+		f := c.File(keyID(i), size, s)
+		i++
+		for off := int64(0); off < size; off += mib {
+			if _, err := f.ReadAt(b.Context(), p, off); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n, _ := s.count()
+		requests += n
+		f.Close()
+	}
+	b.ReportMetric(float64(requests)/float64(i), "requests/op")
+}

@@ -77,6 +77,7 @@ type Cache struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // downloads, writer
 	buffers sync.Pool      // *[]byte of one block
+	readers sync.Pool      // *reader
 	clock   atomic.Uint32  // grows with each use of blocks; what is smaller was used longer ago
 	counts  counters
 
@@ -143,7 +144,7 @@ func newCache(o Options, fo *folder) *Cache {
 	// Downloads outlive the call that started them, so their context is the cache's own.
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.buffers.New = func() any { b := make([]byte, o.BlockSize); return &b }
-	c.mem.init()
+	c.readers.New = func() any { return new(reader) }
 	c.sched.init(o.Parallel)
 	c.writes.init(&c.mu)
 	return c

@@ -99,7 +99,11 @@ func (f *File) readStep(ctx context.Context, p []byte, off int64) (int, error) {
 		}
 		return n, nil
 	}
-	r := reader{f: f, p: p, off: off, n: n}
+	r := f.c.readers.Get().(*reader)
+	*r = reader{f: f, p: p, off: off, n: n}
 	err := r.run(ctx)
-	return r.n, err
+	n = r.n
+	*r = reader{}
+	f.c.readers.Put(r)
+	return n, err
 }

@@ -1,10 +1,6 @@
 package cache
 
-import (
-	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-)
+import "time"
 
 // block is a block in memory, or on its way there. All fields are guarded by Cache.mu, but for the bytes below have, which do not change
 // any more and are read under a pin.
@@ -20,20 +16,16 @@ type block struct {
 	used  bool    // somebody read it
 	gone  bool    // out of the table: freed with the last pin
 	since time.Time
+	links // where it is among those that may go
 }
 
 func (b *block) complete() bool { return b.have == b.size }
 
 // memory counts the blocks in memory and knows which of them may go. Guarded by Cache.mu.
 type memory struct {
-	used   int64                            // bytes: downloads running, and blocks in memory
-	read   *simplelru.LRU[*block, struct{}] // complete, unpinned, and read at least once
-	unread *simplelru.LRU[*block, struct{}] // complete, unpinned, never read
-}
-
-func (m *memory) init() {
-	m.read = newList[*block, struct{}](maxClosed)
-	m.unread = newList[*block, struct{}](maxClosed)
+	used   int64     // bytes: downloads running, and blocks in memory
+	read   blockList // complete, unpinned, and read at least once
+	unread blockList // complete, unpinned, never read
 }
 
 // idle puts a block on the list of those that may go; only complete blocks of ended downloads may.
@@ -42,21 +34,16 @@ func (m *memory) idle(b *block) {
 		return
 	}
 	if b.used {
-		m.read.Add(b, struct{}{})
+		m.read.add(b)
 	} else {
-		m.unread.Add(b, struct{}{})
+		m.unread.add(b)
 	}
-}
-
-func (m *memory) busy(b *block) {
-	m.read.Remove(b)
-	m.unread.Remove(b)
 }
 
 // pin keeps a block in memory. The caller holds Cache.mu.
 func (c *Cache) pin(b *block) {
 	if b.pins == 0 {
-		c.mem.busy(b)
+		b.unlink()
 	}
 	b.pins++
 }
@@ -88,7 +75,7 @@ func (c *Cache) discard(b *block) {
 		return
 	}
 	b.gone = true
-	c.mem.busy(b)
+	b.unlink()
 	if b.v.mem[b.no] == b {
 		delete(b.v.mem, b.no)
 	}
@@ -123,16 +110,13 @@ func (c *Cache) purge(v *version) {
 // new bytes or nobody came for the old ones in a while. The caller holds Cache.mu.
 func (c *Cache) grab(n int64, waited bool) bool {
 	for c.mem.used+n > c.o.Memory {
-		b, _, ok := c.mem.read.GetOldest()
-		if !ok {
-			b, _, ok = c.mem.unread.GetOldest()
-			ok = ok && (waited || time.Since(b.since) > staleUnread)
-			if ok {
-				b.v.wasted(b.no)
+		b := c.mem.read.oldest
+		if b == nil {
+			b = c.mem.unread.oldest
+			if b == nil || !waited && time.Since(b.since) <= staleUnread {
+				return false
 			}
-		}
-		if !ok {
-			return false
+			b.v.wasted(b.no)
 		}
 		c.discard(b)
 	}

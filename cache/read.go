@@ -21,11 +21,15 @@ type reader struct {
 	tries   int
 	retried bool  // another reader's download failed; our own source was asked
 	failed  error // of a download; what it brought before is still read
+
+	pinnedRoom [9]*block // of a step with the default block size
+	wantedRoom [4]*fetch
 }
 
 // run fills the rest of p.
 func (r *reader) run(ctx context.Context) error {
 	c, v := r.f.c, r.f.v
+	r.pinned, r.wanted = r.pinnedRoom[:0], r.wantedRoom[:0]
 	c.mu.Lock()
 	r.f.plan(r.off, int64(len(r.p)))
 	r.want()

@@ -120,7 +120,8 @@ func (f *File) pieces(s *stride, now time.Time) {
 	if s.asked > depth/2 {
 		return
 	}
-	var runs [][2]int64 // blocks
+	var room [maxPieces][2]int64
+	runs := room[:0] // of blocks
 	for k := s.asked + 1; k <= depth; k++ {
 		from, to := max(s.at(k), 0), min(s.at(k)+s.n, f.v.size)
 		if from >= to {
@@ -142,7 +143,7 @@ func (f *File) pieces(s *stride, now time.Time) {
 
 // dropStrides counts a jump that was not one of the sequences but s (nil = none), and gives up those that were left for good.
 func (v *version) dropStrides(s *stride) {
-	for _, other := range slices.Clone(v.strides) {
+	for _, other := range slices.Backward(v.strides) {
 		if other == s {
 			continue
 		}

@@ -288,11 +288,13 @@ func checkMemory(t testing.TB, c *Cache) {
 			}
 		}
 	}
-	for _, b := range append(c.mem.read.Keys(), c.mem.unread.Keys()...) { // of dropped versions too
-		if b.gone || b.pins > 0 || b.fetch != nil {
-			t.Errorf("block %+v may be evicted", b)
+	for _, l := range []*blockList{&c.mem.read, &c.mem.unread} {
+		for b := l.oldest; b != nil; b = b.next { // of dropped versions too
+			if b.gone || b.pins > 0 || b.fetch != nil {
+				t.Errorf("block %+v may be evicted", b)
+			}
+			blocks[b] = true
 		}
-		blocks[b] = true
 	}
 	var sum int64
 	for b := range blocks {
