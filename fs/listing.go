@@ -101,6 +101,9 @@ func (l *listing) finish(marker, cut bool, err error) {
 func (f *FS) list(n *node, limit int) *listing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if limit == 0 {
+		n.readAt = time.Now()
+	}
 	if l := n.listing; l != nil {
 		l.mu.Lock()
 		usable := l.err == nil && !l.cut && (f.fresh(l.started) || !l.done && l.limit == 0 && l.seq == f.seq)
@@ -109,26 +112,47 @@ func (f *FS) list(n *node, limit int) *listing {
 			return l
 		}
 	}
+	if l := f.readyListing(n); l != nil {
+		return l
+	}
 	l := &listing{place: f.placeOf(n), started: time.Now(), seq: f.seq, limit: limit, more: make(chan struct{})}
+	var w *sweep
+	if limit == 0 {
+		if from, started, seq, ok := f.sweepOf(n, l.place); ok {
+			w, l.started, l.seq = from, started, seq
+		}
+	}
 	n.listing = l
 	n.misses = 0
 	f.wg.Add(1)
 	go func() {
 		defer f.wg.Done()
-		f.fetchListing(n, l)
+		f.fetchListing(n, l, w)
 	}()
 	return l
 }
 
-func (f *FS) fetchListing(n *node, l *listing) {
-	marker, cut, err := f.fetchPages(l)
+// fetchListing fills l, from the flat listing w if there is one that has it.
+func (f *FS) fetchListing(n *node, l *listing, w *sweep) {
+	var marker, cut bool
+	var err error
+	if flat := w.get(f.ctx, l.place.prefix); flat != nil {
+		l.publish(flat.entries)
+		marker = flat.marker
+	} else {
+		marker, cut, err = f.fetchPages(l)
+	}
 	l.finish(marker, cut, err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil || cut || n.listing != l {
-		return
+	if err == nil && !cut && n.listing == l {
+		n.settle(l)
 	}
-	n.asked, n.marker = true, marker
+}
+
+// settle takes what a complete listing tells of its directory, and forgets the own changes that it shows; needs FS.mu.
+func (n *node) settle(l *listing) {
+	n.asked, n.marker = true, l.marker
 	for nm, c := range n.changes {
 		if c.seq <= l.seq {
 			delete(n.changes, nm)
@@ -181,13 +205,13 @@ type headOfListed struct {
 	object   s3.Object
 }
 
-// trueSizes replaces, in place, the entries that may be Swift large objects or directory markers by what HEAD says, side by side. One that is gone
-// meanwhile stays as listed.
+// trueSizes replaces, in place, the entries that may be Swift large objects or directory markers by what HEAD says, side by side; a key that ends in a
+// slash is a marker, whose size does not matter. One that is gone meanwhile stays as listed.
 func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range objects {
 		o := &objects[i]
-		if !o.MaybeLarge() || o.Key == p.list() {
+		if !o.MaybeLarge() || strings.HasSuffix(o.Key, "/") {
 			continue
 		}
 		id := versionKey{p.bucket, o.Key, o.ETag}

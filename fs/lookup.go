@@ -29,6 +29,12 @@ type change struct {
 
 // note records an own change under f.mu.
 func (f *FS) note(dir *node, nm string, c change) {
+	f.spoil(dir)
+	f.noteSeen(dir, nm, c)
+}
+
+// noteSeen records what the store was seen to hold under a name, or not to hold; needs f.mu.
+func (f *FS) noteSeen(dir *node, nm string, c change) {
 	f.seq++
 	c.seq, c.at = f.seq, time.Now()
 	if dir.changes == nil {
@@ -136,7 +142,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 			f.leave(c)
 		}
 		if f.o.TTL > 0 {
-			f.note(d, nm, change{gone: true})
+			f.noteSeen(d, nm, change{gone: true})
 		}
 		return nil, os.ErrNotExist
 	}
@@ -171,7 +177,10 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 		return f.fromChange(d, nm, ch), true
 	}
 	l := d.listing
-	if l == nil || !f.fresh(l.started) || !l.complete() {
+	if l == nil || !f.fresh(l.started) {
+		l = f.readyListing(d)
+	}
+	if l == nil || !l.complete() {
 		return nil, false
 	}
 	if changed && ch.seq > l.seq {
