@@ -91,7 +91,7 @@ func testListing(t *testing.T, b bench) {
 			t.Errorf("prefix %q: %q and %q, want %q and %q", prefix, got, prefixes, wantKeys, wantPrefixes)
 		}
 	}
-	for _, after := range []string{"many/1234 key+%.txt", "many/1234", "c\x01\x02\x1fd", "zzzz", "A"} {
+	for _, after := range []string{"many/1234 key+%.txt", "many/1234", "many/12.\U0010FFFF", "c\x01\x02\x1fd", "zzzz", "A"} {
 		objects, _, _ := b.pages(t, s3.ListOptions{StartAfter: after})
 		i, found := slices.BinarySearch(want, after)
 		if found {
