@@ -22,7 +22,8 @@
 //
 // # Listings
 //
-// A directory is listed page by page as it is read; a complete listing answers lookups, the negative ones too, until its TTL ends. A program that walks
+// A directory is listed page by page as it is read, a page ahead of the reader; it stops when the last reader leaves. After some pages the rest is listed
+// by several key ranges side by side (ranges). A complete listing answers lookups, the negative ones too, until its TTL ends. A program that walks
 // a tree (find, du, grep -r) is recognised by the second directory that it reads in another one it has read, in order; from there on a flat listing
 // runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
 // directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory

@@ -318,6 +318,9 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 func (f *FS) askListing(ctx context.Context, d *node, nm string) (e entry, err error, ok bool) {
 	l := f.list(d, guessPages)
 	for i := 0; ; i++ {
+		if i > guessPages*readAhead { // a larger one, that somebody else reads
+			return entry{}, nil, false
+		}
 		_, more, err := l.at(ctx, i)
 		if err != nil {
 			return entry{}, err, false
