@@ -2,6 +2,7 @@ package mount
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -65,5 +66,23 @@ func TestWalks(t *testing.T) {
 				t.Errorf("%d HEADs", n)
 			}
 		})
+	}
+}
+
+// TestFirstNames: a program that stops after the first names costs two pages of the listing.
+func TestFirstNames(t *testing.T) {
+	m := newMount(t)
+	m.fill("big", 12000)
+	m.s3.ResetCounts()
+	run(t, exec.Command("sh", "-c", "ls -f "+m.path("big")+" | head -3"))
+	t.Logf("ls -f | head: %v", m.s3.Counts())
+	m.s3.ResetCounts()
+	d, err := os.Open(m.path("big"))
+	ok(t, err)
+	_, err = d.Readdirnames(10)
+	ok(t, err)
+	ok(t, d.Close())
+	if n := m.s3.Count("ListObjectsV2"); n > 3 {
+		t.Errorf("%d pages for ten names", n)
 	}
 }
