@@ -19,31 +19,6 @@ const (
 	guessPages = 10 // pages of such a listing at the most
 )
 
-// change is an own change of a directory that its listing may not show yet.
-type change struct {
-	seq  uint64
-	at   time.Time
-	gone bool
-	e    entry
-}
-
-// note records an own change under f.mu.
-func (f *FS) note(dir *node, nm string, c change) {
-	f.spoil(dir)
-	f.noteSeen(dir, nm, c)
-}
-
-// noteSeen records what the store was seen to hold under a name, or not to hold; needs f.mu.
-func (f *FS) noteSeen(dir *node, nm string, c change) {
-	f.seq++
-	c.seq, c.at = f.seq, time.Now()
-	if dir.changes == nil {
-		dir.changes = make(map[string]change)
-	}
-	c.e.name = nm
-	dir.changes[nm] = c
-}
-
 // learn remembers the attributes that HEAD told of a version.
 func (f *FS) learn(bucket string, o s3.Object) {
 	f.attrs.Add(versionKey{bucket, o.Key, o.ETag}, attrsOf(o))
