@@ -22,6 +22,8 @@ type DirHandle struct {
 	f *FS
 	n *node
 
+	released sync.Once
+
 	mu    sync.Mutex // guards all below
 	l     *listing
 	next  int     // entry of l that was not looked at yet
@@ -41,8 +43,10 @@ func (f *FS) OpenDir(ctx context.Context, id uint64) (*DirHandle, error) {
 	return &DirHandle{f: f, n: n, l: f.list(n, 0)}, nil
 }
 
-// Release ends the handle.
-func (d *DirHandle) Release() {}
+// Release ends the handle. A listing that nobody else reads stops where it is.
+func (d *DirHandle) Release() {
+	d.released.Do(d.l.leave)
+}
 
 // Entry returns entry i (from 0); ok is false past the end. It may wait for the next page of the listing.
 func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err error) {

@@ -20,6 +20,15 @@
 // Metadata is trusted for Options.TTL, so another client's change is seen at the first open after that (close-to-open); own changes show at once: they
 // are laid over listings that began earlier (FS.note).
 //
+// # Listings
+//
+// A directory is listed page by page as it is read, a page ahead of the reader; it stops when the last reader leaves. After some pages the rest is listed
+// by several key ranges side by side (ranges). A complete listing answers lookups, the negative ones too, until its TTL ends. A program that walks
+// a tree (find, du, grep -r) is recognised by the second directory that it reads in another one it has read, in order; from there on a flat listing
+// runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
+// directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory
+// that two pages do not get past lists itself. Own changes take the directory out of what the flat listing saw (FS.spoil).
+//
 // # Writing
 //
 // The first write to a file makes a draft (package cache), a table of local bytes, ranges of the version that was there, and zeros; nothing is
@@ -41,6 +50,7 @@
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it. Reads and stat take none: they never wait for an upload
 //   - node.drafting, node.appending: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
+//   - sweep.mu
 //   - listing.mu
 //
 // # Errors

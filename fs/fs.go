@@ -73,6 +73,7 @@ type FS struct {
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	errors   []ErrorRecord
 	space    spaceCache
+	sweeps   []*sweep // tree walks that are followed, the newest last
 	closed   bool
 }
 

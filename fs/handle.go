@@ -99,6 +99,7 @@ func (f *FS) readFailed(n *node, err error) error {
 		pid = n.parent.id
 		delete(n.parent.changes, nm)
 		n.parent.listing = nil
+		f.spoil(n.parent)
 		f.leave(n)
 	}
 	f.mu.Unlock()

@@ -69,6 +69,7 @@ func (f *FS) runLater() {
 func (f *FS) dropOld(keep time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.dropSweeps()
 	for _, n := range f.nodes {
 		if l := n.listing; l != nil {
 			if !l.ended() {
@@ -198,6 +199,7 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 	defer f.mu.Unlock()
 	n.held, n.empty = false, false
 	n.asked, n.marker, n.foreign = true, marker, foreign
+	f.spoil(n)
 	if n.parent != nil {
 		f.note(n.parent, n.name, change{e: entry{dir: true, marker: n.plain}})
 		f.childStored(n.parent)

@@ -12,12 +12,17 @@ import (
 	"allasfs/s3"
 )
 
+// readAhead is how many entries a listing is ahead of its readers, a page.
+const readAhead = 1000
+
 // listing is one reading of a directory, page by page in the background; several handles follow it side by side. Complete, it answers lookups.
 type listing struct {
 	place   place
 	started time.Time
 	seq     uint64 // FS.seq when it began: own changes after that are newer
 	limit   int    // pages, 0 = all; a listing that was begun on a guess stops there
+	ctx     context.Context
+	stop    context.CancelFunc // ends the fetching; nil of a listing that never fetched
 
 	mu      sync.Mutex
 	entries []entry // in the order of keys
@@ -27,12 +32,16 @@ type listing struct {
 	err     error
 	marker  bool          // the directory has a marker
 	more    chan struct{} // closed and replaced when there is more, or done
+	readers int           // handles; when the last one goes, a listing that is not done stops
+	read    int           // the farthest entry that was asked for
+	hungry  chan struct{} // not nil: the fetching waits until more is read, which closes it
 }
 
 // at waits for entry i; ok is false past the end.
 func (l *listing) at(ctx context.Context, i int) (e entry, ok bool, err error) {
 	for {
 		l.mu.Lock()
+		l.note(i)
 		if i < len(l.entries) {
 			e = l.entries[i]
 			l.mu.Unlock()
@@ -48,6 +57,44 @@ func (l *listing) at(ctx context.Context, i int) (e entry, ok bool, err error) {
 		case <-ctx.Done():
 			return entry{}, false, ctx.Err()
 		}
+	}
+}
+
+// note takes down that entry i is asked for; needs mu.
+func (l *listing) note(i int) {
+	l.read = max(l.read, i)
+	if l.hungry != nil && len(l.entries)-l.read <= readAhead {
+		close(l.hungry)
+		l.hungry = nil
+	}
+}
+
+// wanted waits until less than a page lies ahead of what was read, so that a reader who stops after the first names costs two requests. The error
+// is that of a listing that was stopped.
+func (l *listing) wanted() error {
+	l.mu.Lock()
+	if len(l.entries)-l.read > readAhead && l.hungry == nil {
+		l.hungry = make(chan struct{})
+	}
+	wait := l.hungry
+	l.mu.Unlock()
+	if wait != nil {
+		select {
+		case <-wait:
+		case <-l.ctx.Done():
+		}
+	}
+	return l.ctx.Err()
+}
+
+// leave takes one reader away.
+func (l *listing) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers--
+	if l.readers == 0 && !l.done && l.stop != nil {
+		l.cut = true
+		l.stop()
 	}
 }
 
@@ -87,7 +134,13 @@ func (l *listing) publish(es []entry) {
 func (l *listing) finish(marker, cut bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.done, l.cut, l.err, l.marker = true, cut, err, marker
+	if l.cut { // nobody reads it any more
+		err = nil
+	}
+	l.done, l.cut, l.err, l.marker = true, l.cut || cut, err, marker
+	if l.stop != nil {
+		l.stop()
+	}
 	l.byName = make([]int32, len(l.entries))
 	for i := range l.byName {
 		l.byName[i] = int32(i)
@@ -101,34 +154,66 @@ func (l *listing) finish(marker, cut bool, err error) {
 func (f *FS) list(n *node, limit int) *listing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if limit == 0 {
+		n.readAt = time.Now()
+	}
 	if l := n.listing; l != nil {
 		l.mu.Lock()
-		usable := l.err == nil && !l.cut && (f.fresh(l.started) || !l.done && l.limit == 0 && l.seq == f.seq)
+		usable := l.err == nil && !l.cut && (f.fresh(l.started) || !l.done && l.limit == 0 && l.seq == f.seq && l.hungry == nil)
+		if limit == 0 && l.limit > 0 && !l.done { // it may end before the directory does
+			usable = false
+		}
+		if usable && limit == 0 {
+			l.readers++
+		}
 		l.mu.Unlock()
 		if usable {
 			return l
 		}
 	}
-	l := &listing{place: f.placeOf(n), started: time.Now(), seq: f.seq, limit: limit, more: make(chan struct{})}
+	if l := f.readyListing(n); l != nil {
+		l.readers++
+		return l
+	}
+	l := &listing{place: f.placeOf(n), started: time.Now(), seq: f.seq, limit: limit, more: make(chan struct{}), readers: 1}
+	l.ctx, l.stop = context.WithCancel(f.ctx)
+	var w *sweep
+	if limit == 0 {
+		if from, started, seq, ok := f.sweepOf(n, l.place); ok {
+			w, l.started, l.seq = from, started, seq
+		}
+	}
 	n.listing = l
 	n.misses = 0
 	f.wg.Add(1)
 	go func() {
 		defer f.wg.Done()
-		f.fetchListing(n, l)
+		f.fetchListing(n, l, w)
 	}()
 	return l
 }
 
-func (f *FS) fetchListing(n *node, l *listing) {
-	marker, cut, err := f.fetchPages(l)
+// fetchListing fills l, from the flat listing w if there is one that has it.
+func (f *FS) fetchListing(n *node, l *listing, w *sweep) {
+	var marker, cut bool
+	var err error
+	if flat := w.get(l.ctx, l.place.prefix); flat != nil {
+		l.publish(flat.entries)
+		marker = flat.marker
+	} else {
+		marker, cut, err = f.fetchPages(l)
+	}
 	l.finish(marker, cut, err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil || cut || n.listing != l {
-		return
+	if n.listing == l && l.complete() {
+		n.settle(l)
 	}
-	n.asked, n.marker = true, marker
+}
+
+// settle takes what a complete listing tells of its directory, and forgets the own changes that it shows; needs FS.mu.
+func (n *node) settle(l *listing) {
+	n.asked, n.marker = true, l.marker
 	for nm, c := range n.changes {
 		if c.seq <= l.seq {
 			delete(n.changes, nm)
@@ -142,12 +227,13 @@ func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
 	}
 	m := &merger{place: l.place}
 	o := s3.ListOptions{Prefix: l.place.list(), Delimiter: "/"}
+	first := ""
 	for n := 1; ; n++ {
-		page, err := f.o.Store.List(f.ctx, l.place.bucket, o)
+		page, err := f.o.Store.List(l.ctx, l.place.bucket, o)
 		if err != nil {
 			return false, false, err
 		}
-		if err := f.trueSizes(f.ctx, l.place, page.Objects); err != nil {
+		if err := f.trueSizes(l.ctx, l.place, page.Objects); err != nil {
 			return false, false, err
 		}
 		l.publish(m.page(page))
@@ -159,11 +245,25 @@ func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
 			return m.marker, true, nil
 		}
 		o.Token = page.Token
+		if l.limit > 0 {
+			continue
+		}
+		from, last := bounds(page)
+		if first == "" {
+			first = from
+		}
+		if err := l.wanted(); err != nil {
+			return false, false, err
+		}
+		if n >= rangesAfter && last != "" {
+			err := f.fetchRanges(l, m, newRanges(l.place.list(), first, last, page.Token))
+			return m.marker, false, err
+		}
 	}
 }
 
 func (f *FS) fetchBuckets(l *listing) error {
-	buckets, err := f.o.Store.Buckets(f.ctx)
+	buckets, err := f.o.Store.Buckets(l.ctx)
 	if err != nil {
 		return err
 	}
@@ -181,13 +281,13 @@ type headOfListed struct {
 	object   s3.Object
 }
 
-// trueSizes replaces, in place, the entries that may be Swift large objects or directory markers by what HEAD says, side by side. One that is gone
-// meanwhile stays as listed.
+// trueSizes replaces, in place, the entries that may be Swift large objects or directory markers by what HEAD says, side by side; a key that ends in a
+// slash is a marker, whose size does not matter. One that is gone meanwhile stays as listed.
 func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range objects {
 		o := &objects[i]
-		if !o.MaybeLarge() || o.Key == p.list() {
+		if !o.MaybeLarge() || strings.HasSuffix(o.Key, "/") {
 			continue
 		}
 		id := versionKey{p.bucket, o.Key, o.ETag}

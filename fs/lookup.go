@@ -19,25 +19,6 @@ const (
 	guessPages = 10 // pages of such a listing at the most
 )
 
-// change is an own change of a directory that its listing may not show yet.
-type change struct {
-	seq  uint64
-	at   time.Time
-	gone bool
-	e    entry
-}
-
-// note records an own change under f.mu.
-func (f *FS) note(dir *node, nm string, c change) {
-	f.seq++
-	c.seq, c.at = f.seq, time.Now()
-	if dir.changes == nil {
-		dir.changes = make(map[string]change)
-	}
-	c.e.name = nm
-	dir.changes[nm] = c
-}
-
 // learn remembers the attributes that HEAD told of a version.
 func (f *FS) learn(bucket string, o s3.Object) {
 	f.attrs.Add(versionKey{bucket, o.Key, o.ETag}, attrsOf(o))
@@ -136,7 +117,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 			f.leave(c)
 		}
 		if f.o.TTL > 0 {
-			f.note(d, nm, change{gone: true})
+			f.noteSeen(d, nm, change{gone: true})
 		}
 		return nil, os.ErrNotExist
 	}
@@ -171,7 +152,10 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 		return f.fromChange(d, nm, ch), true
 	}
 	l := d.listing
-	if l == nil || !f.fresh(l.started) || !l.complete() {
+	if l == nil || !f.fresh(l.started) {
+		l = f.readyListing(d)
+	}
+	if l == nil || !l.complete() {
 		return nil, false
 	}
 	if changed && ch.seq > l.seq {
@@ -309,6 +293,9 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 func (f *FS) askListing(ctx context.Context, d *node, nm string) (e entry, err error, ok bool) {
 	l := f.list(d, guessPages)
 	for i := 0; ; i++ {
+		if i > guessPages*readAhead { // a larger one, that somebody else reads
+			return entry{}, nil, false
+		}
 		_, more, err := l.at(ctx, i)
 		if err != nil {
 			return entry{}, err, false

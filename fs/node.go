@@ -90,6 +90,8 @@ type node struct {
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
 	misses   int               // names asked for one by one since the last listing
+	lastRead string            // prefix of the child directory that was read last
+	readAt   time.Time         // when it, or a child directory, was read last
 	held     bool              // exists here though the store may show nothing of it yet
 	empty    bool              // held, and nothing below it was ever stored
 	asked    bool              // whether there is a marker is known

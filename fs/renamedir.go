@@ -245,6 +245,7 @@ func (f *FS) dirMoved(src *node, keys []movedKey, bucket string, to spot) {
 	}
 	born := time.Now()
 	src.listing, src.changes = nil, nil
+	f.sweeps = nil // they know the old names
 	walk(src, func(n *node) {
 		n.listing, n.changes = nil, nil
 		if n.reader != nil {

@@ -200,6 +200,7 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	}
 	delete(parent.changes, nm)
 	parent.listing = nil
+	f.spoil(parent)
 	f.leave(n)
 	pid := parent.id
 	f.mu.Unlock()

@@ -91,7 +91,7 @@ func testListing(t *testing.T, b bench) {
 			t.Errorf("prefix %q: %q and %q, want %q and %q", prefix, got, prefixes, wantKeys, wantPrefixes)
 		}
 	}
-	for _, after := range []string{"many/1234 key+%.txt", "many/1234", "c\x01\x02\x1fd", "zzzz", "A"} {
+	for _, after := range []string{"many/1234 key+%.txt", "many/1234", "many/12.\U0010FFFF", "c\x01\x02\x1fd", "zzzz", "A"} {
 		objects, _, _ := b.pages(t, s3.ListOptions{StartAfter: after})
 		i, found := slices.BinarySearch(want, after)
 		if found {
@@ -99,6 +99,18 @@ func testListing(t *testing.T, b bench) {
 		}
 		if got := keysOf(objects); !slices.Equal(got, want[i:]) {
 			t.Errorf("after %q: %d keys, want %d", after, len(got), len(want)-i)
+		}
+	}
+	// as key ranges of a directory are cut: after all keys that begin so, never within a common prefix
+	for _, after := range []string{"a\U0010FFFF", "many\U0010FFFF", "c\x01\U0010FFFF", "fi\U0010FFFF", "zzz\U0010FFFF"} {
+		objects, prefixes, _ := b.pages(t, s3.ListOptions{Delimiter: "/", StartAfter: after})
+		wantKeys, wantPrefixes := grouped(want, "", "/")
+		past := func(names []string) []string {
+			i, _ := slices.BinarySearch(names, after)
+			return names[i:]
+		}
+		if got := keysOf(objects); !slices.Equal(got, past(wantKeys)) || !slices.Equal(prefixes, past(wantPrefixes)) {
+			t.Errorf("after %q: %q and %q, want %q and %q", after, got, prefixes, past(wantKeys), past(wantPrefixes))
 		}
 	}
 }

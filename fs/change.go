@@ -1,0 +1,28 @@
+package fs
+
+import "time"
+
+// change is an own change of a directory that its listing may not show yet.
+type change struct {
+	seq  uint64
+	at   time.Time
+	gone bool
+	e    entry
+}
+
+// note records an own change under f.mu.
+func (f *FS) note(dir *node, nm string, c change) {
+	f.spoil(dir)
+	f.noteSeen(dir, nm, c)
+}
+
+// noteSeen records what the store was seen to hold under a name, or not to hold; needs f.mu.
+func (f *FS) noteSeen(dir *node, nm string, c change) {
+	f.seq++
+	c.seq, c.at = f.seq, time.Now()
+	if dir.changes == nil {
+		dir.changes = make(map[string]change)
+	}
+	c.e.name = nm
+	dir.changes[nm] = c
+}

@@ -1,0 +1,235 @@
+package fs
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"allasfs/s3"
+)
+
+const (
+	maxSweeps     = 4      // tree walks that are followed at once
+	sweepPages    = 2      // fetched at the most for one directory, which then lists itself
+	sweepAhead    = 500    // entries: when fewer lie ready, the next page is fetched before it is asked for
+	sweepMaxReady = 100000 // entries that lie ready at the most, about 25 MB
+)
+
+// sweep is a flat listing that runs just ahead of a program that walks a tree (find, du, grep -r): one request a thousand objects in place of one a
+// directory. Only what the walk asks for moves it: a page is fetched when a directory is awaited, or when little lies ready after one was taken.
+type sweep struct {
+	f    *FS
+	root place // of the topmost directory of the walk
+
+	mu      sync.Mutex // guards all below; after FS.mu
+	flat    flattener
+	token   string // continues after flat.at; "" after a jump
+	begun   bool   // token is good for the next page
+	done    bool   // no more keys
+	dead    bool   // a request failed: everyone lists for himself
+	busy    bool   // a page is under way
+	started time.Time
+	seq     uint64              // started and seq of the page that is under way
+	more    chan struct{}       // closed and replaced when a page has come
+	ready   map[string]*listing // complete, not asked for yet, by prefix
+	order   []string            // of ready, the oldest first; may hold prefixes that were taken
+	held    int                 // entries in ready, and one a listing
+	spoilt  map[string]struct{} // changed here since the sweep began: not to be had from it
+	deep    map[int]bool        // depths at which the last directory was not passed in sweepPages pages
+	used    time.Time
+}
+
+func (f *FS) newSweep(root place, first string) *sweep {
+	w := &sweep{f: f, root: root, more: make(chan struct{}), ready: make(map[string]*listing), spoilt: make(map[string]struct{}),
+		deep: make(map[int]bool), used: time.Now()}
+	w.flat = flattener{bucket: root.bucket, root: root.list(), told: w.tell}
+	w.flat.jump(before(first))
+	return w
+}
+
+// before is a key that comes before all that begin with prefix, which ends in a slash, and after nearly everything else that does: start-after
+// itself is left out of an answer, and the prefix may be a marker's key.
+func before(prefix string) string { return strings.TrimSuffix(prefix, "/") + ".\U0010FFFF" }
+
+// tell takes a complete directory; needs mu.
+func (w *sweep) tell(d *flatDir) {
+	if _, bad := w.spoilt[d.prefix]; bad {
+		return
+	}
+	l := d.listing()
+	w.ready[d.prefix] = l
+	w.order = append(w.order, d.prefix)
+	w.held += 1 + len(l.entries)
+	for w.held > sweepMaxReady && len(w.order) > 1 {
+		w.drop(w.order[0])
+		w.order = w.order[1:]
+	}
+}
+
+// drop takes a listing away; needs mu.
+func (w *sweep) drop(prefix string) {
+	if l := w.ready[prefix]; l != nil {
+		w.held -= 1 + len(l.entries)
+		delete(w.ready, prefix)
+	}
+}
+
+// take returns the listing of a prefix, if it lies ready, and sees to it that more do.
+func (w *sweep) take(prefix string) *listing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.takeReady(prefix)
+}
+
+// takeReady is take; needs mu.
+func (w *sweep) takeReady(prefix string) *listing {
+	l := w.ready[prefix]
+	if l == nil {
+		return nil
+	}
+	w.drop(prefix)
+	w.used = time.Now()
+	if !w.f.fresh(l.started) {
+		return nil
+	}
+	delete(w.deep, depth(prefix))
+	if w.held < sweepAhead && !w.busy && !w.done && !w.dead {
+		w.busy = true
+		w.f.wg.Add(1)
+		go func() {
+			defer w.f.wg.Done()
+			w.fetch(w.f.ctx)
+		}()
+	}
+	return l
+}
+
+// comes tells whether the directory of a prefix may come by the sweep, and how old what it shows may be; needs FS.mu.
+func (w *sweep) comes(prefix string) (started time.Time, seq uint64, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.reachable(prefix) || w.deep[depth(prefix)] {
+		return time.Time{}, 0, false
+	}
+	w.used = time.Now()
+	switch d := w.flat.find(prefix); {
+	case d != nil:
+		return d.started, d.seq, true
+	case w.busy:
+		return w.started, w.seq, true
+	}
+	return time.Now(), w.f.seq, true
+}
+
+// get is await; a nil sweep has nothing.
+func (w *sweep) get(ctx context.Context, prefix string) *listing {
+	if w == nil {
+		return nil
+	}
+	return w.await(ctx, prefix)
+}
+
+// walking tells whether the walk got this far, so that a directory which lists itself belongs to it.
+func (w *sweep) walking(prefix string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead || !w.done && w.deep[depth(prefix)] && prefix > w.flat.from
+}
+
+// reachable tells whether a directory that is not ready may still come; needs mu.
+func (w *sweep) reachable(prefix string) bool {
+	_, bad := w.spoilt[prefix]
+	if bad || w.dead || w.done || !strings.HasPrefix(prefix, w.flat.root) {
+		return false
+	}
+	if d := w.flat.find(prefix); d != nil {
+		return d.whole
+	}
+	return prefix > w.flat.at
+}
+
+// await waits for the directory of a prefix, fetching at the most sweepPages pages for it; nil when it must list itself.
+func (w *sweep) await(ctx context.Context, prefix string) *listing {
+	for pages := 0; ; {
+		w.mu.Lock()
+		if l := w.takeReady(prefix); l != nil || !w.reachable(prefix) {
+			w.mu.Unlock()
+			return l
+		}
+		if more := w.more; w.busy {
+			w.mu.Unlock()
+			select {
+			case <-more:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if pages == sweepPages {
+			w.deep[depth(prefix)] = true
+			w.mu.Unlock()
+			return nil
+		}
+		if w.flat.find(prefix) == nil { // nothing before it was asked for: go there at once
+			w.flat.jump(before(prefix))
+			w.begun = false
+		}
+		w.busy = true
+		w.mu.Unlock()
+		w.fetch(ctx)
+		pages++
+	}
+}
+
+// fetch gets the next page; busy is set, and belongs to the caller until fetch is back.
+func (w *sweep) fetch(ctx context.Context) {
+	w.f.mu.Lock()
+	seq := w.f.seq
+	w.f.mu.Unlock()
+	w.mu.Lock()
+	w.started, w.seq = time.Now(), seq
+	o := s3.ListOptions{Prefix: w.flat.root, StartAfter: w.flat.at}
+	if w.begun {
+		o.Token = w.token
+	}
+	w.mu.Unlock()
+	page, err := w.f.o.Store.List(ctx, w.root.bucket, o)
+	if err == nil {
+		err = w.f.trueSizes(ctx, w.root, page.Objects)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	close(w.more)
+	w.more = make(chan struct{})
+	if err != nil {
+		w.dead = true
+		return
+	}
+	w.flat.page(page.Objects, w.started, w.seq)
+	w.token, w.begun = page.Token, true
+	if page.Token == "" {
+		w.flat.end()
+		w.done = true
+	}
+}
+
+// spoil keeps a directory that was changed here from being had from the sweep; needs FS.mu.
+func (w *sweep) spoil(p place) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.bucket == w.root.bucket && strings.HasPrefix(p.prefix, w.flat.root) {
+		w.spoilt[p.prefix] = struct{}{}
+		w.drop(p.prefix)
+	}
+}
+
+// over tells whether nothing more is to be had. One that failed stays for a while, lest each directory tries again.
+func (w *sweep) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.busy && (w.done && len(w.ready) == 0 || !w.f.fresh(w.used))
+}
+
+func depth(prefix string) int { return strings.Count(prefix, "/") }
