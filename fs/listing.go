@@ -112,11 +112,7 @@ func (f *FS) list(n *node, limit int) *listing {
 	l := &listing{place: f.placeOf(n), started: time.Now(), seq: f.seq, limit: limit, more: make(chan struct{})}
 	n.listing = l
 	n.misses = 0
-	f.wg.Add(1)
-	go func() {
-		defer f.wg.Done()
-		f.fetchListing(n, l)
-	}()
+	f.spawn(func() { f.fetchListing(n, l) })
 	return l
 }
 
