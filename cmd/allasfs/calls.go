@@ -26,6 +26,7 @@ func (d *daemon) Status() fs.Status {
 		more := f.Status()
 		s.Uploads = append(s.Uploads, more.Uploads...)
 		s.Drafts = append(s.Drafts, more.Drafts...)
+		s.Attrs = append(s.Attrs, more.Attrs...)
 		s.Errors = append(s.Errors, more.Errors...)
 	}
 	return s
