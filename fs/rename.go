@@ -135,14 +135,14 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	v, o, at, unsent, seq := f.versionOf(src), src.obj, src.at, src.attrsUnsent, src.attrsSeq
 	f.mu.Unlock()
 	var now s3.Object
-	opts := s3.CopyOptions{}
+	opts := s3.CopyOptions{Brief: true}
 	if unsent && !o.large {
 		full, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
 		if err != nil {
 			return err
 		}
 		at = full
-		opts = s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()}
+		opts = s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()}
 	}
 	if v.Bucket == to.at.bucket && v.Key == to.key {
 		return os.ErrNotExist // it has been moved there already: a copy onto itself and a removal would be the end of it

@@ -3,6 +3,7 @@ package fs
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -174,4 +175,20 @@ func TestClosedMountKeepsNoPins(t *testing.T) {
 	w.f.mu.Lock()
 	w.f.closed = false
 	w.f.mu.Unlock()
+}
+
+// TestRequestsOfRenaming: a file costs a copy and a removal; a directory a copy for each object, a bulk removal for each thousand, and its listings.
+func TestRequestsOfRenaming(t *testing.T) {
+	w := newWorld(t)
+	const n = 1100
+	for i := range n {
+		w.srv.PutObject("data", fmt.Sprintf("from/f%d", i), []byte{1}, nil)
+	}
+	w.srv.PutObject("data", "from/control\x01", []byte{1}, nil)
+	w.srv.PutObject("data", "a", []byte{1}, nil)
+	w.hold("from")
+	w.hold("a")
+	w.wantCounts(w.counts(func() { w.ok(w.rename("a", "b")) }), map[string]int{"CopyObject": 1, "DeleteObject": 1})
+	got := w.counts(func() { w.ok(w.rename("from", "to")) })
+	w.wantCounts(got, map[string]int{"ListObjectsV2": 2, "CopyObject": n + 1, "DeleteObjects": 2, "DeleteObject": 1})
 }

@@ -183,7 +183,7 @@ func (f *FS) copyKeys(ctx context.Context, keys []movedKey, bucket string) error
 			break
 		}
 		g.Go(func() (err error) {
-			if k.now, err = f.o.Store.Copy(ctx, k.from, bucket, k.to, s3.CopyOptions{}); err != nil {
+			if k.now, err = f.o.Store.Copy(ctx, k.from, bucket, k.to, s3.CopyOptions{Brief: true}); err != nil {
 				failed.Store(true)
 				return err
 			}

@@ -36,7 +36,7 @@ func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 	at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
 	var now s3.Object
 	if err == nil {
-		now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()})
+		now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
 	}
 	if err == nil {
 		f.attrsSent(n, v, now, at, seq)
