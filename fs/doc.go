@@ -36,6 +36,8 @@
 // ranges of 5 MiB and more that nobody touched (plan). A new file goes out on the condition that its key is free, a changed one on the condition that the
 // version is still the one that was opened; else close fails with ESTALE, the other's version keeps the name, and the draft is kept for
 // `allasfs recover`. A draft that could not be sent for any other reason stays in place and is tried again at the next close, at Sync and at Close.
+// Attributes that are changed after the close follow within seconds by a copy of the object onto itself, are tried again until the store takes or refuses
+// them, and are told by Status until then. They are not journalled: a crash before that loses them, never bytes.
 //
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
 //
@@ -47,7 +49,8 @@
 // In this order; none but the gates is held over the network, and nobody waits for a gate while it holds a lock:
 //
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
-//   - node.gate: shared by writes to a file, whole for sending, renaming and removing it. Reads and stat take none: they never wait for an upload
+//   - node.gate: shared by writes to a file, whole for sending, renaming and removing it. Reads and stat take none: they never wait for an upload. Who
+//     needs two takes that of the lower node id first (FS.together)
 //   - node.drafting, node.appending: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu

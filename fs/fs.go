@@ -74,7 +74,8 @@ type FS struct {
 	errors   []ErrorRecord
 	space    spaceCache
 	sweeps   []*sweep // tree walks that are followed, the newest last
-	closed   bool
+	closed   bool     // no new work is taken
+	ended    bool     // Close waits for the last goroutines: none may be added to wg
 }
 
 // New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
@@ -182,6 +183,9 @@ func (f *FS) Close(ctx context.Context) error {
 	f.closed = true
 	f.mu.Unlock()
 	err := f.Sync(ctx)
+	f.mu.Lock()
+	f.ended = true
+	f.mu.Unlock()
 	f.cancel()
 	f.wg.Wait()
 	f.mu.Lock()

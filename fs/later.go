@@ -110,22 +110,32 @@ func (f *FS) doLater(ctx context.Context, now time.Time) error {
 	slices.SortFunc(jobs, func(a, b job) int { return b.depth - a.depth })
 	var errs []error
 	for _, j := range jobs {
-		var err error
 		if j.n.kind == kindDir {
-			err = f.settle(ctx, j.n)
+			errs = append(errs, f.settle(ctx, j.n))
 		} else {
-			err = f.sendAttrs(ctx, j.n)
+			errs = append(errs, f.sendAttrs(ctx, j.n))
 		}
-		f.mu.Lock()
-		if err != nil && j.n.kind == kindDir {
-			f.later[j.n] = time.Now().Add(10 * settleAfter)
-		}
-		f.dropUnused(j.n)
-		f.mu.Unlock()
-		errs = append(errs, err)
+		f.doneLater(j.n, errs[len(errs)-1])
 	}
 	return errors.Join(errs...)
 }
+
+// doneLater ends one piece of scheduled work: what failed is tried again, after twice the time that it waited before, at most retryMost.
+func (f *FS) doneLater(n *node, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case err == nil:
+		n.tries = 0
+	case n.parent != nil && (n.kind == kindDir || n.attrsUnsent):
+		f.later[n] = time.Now().Add(min(10*settleAfter<<n.tries, retryMost))
+		n.tries = min(n.tries+1, 10)
+	}
+	f.dropUnused(n)
+}
+
+// retryMost is the longest time between two tries of what failed in passing.
+const retryMost = 5 * time.Minute
 
 // keepable tells whether a directory is one that a marker can keep: not the top, a bucket or a continuation; needs f.mu.
 func (f *FS) keepable(n *node) bool {

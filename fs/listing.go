@@ -185,11 +185,7 @@ func (f *FS) list(n *node, limit int) *listing {
 	}
 	n.listing = l
 	n.misses = 0
-	f.wg.Add(1)
-	go func() {
-		defer f.wg.Done()
-		f.fetchListing(n, l, w)
-	}()
+	f.spawn(func() { f.fetchListing(n, l, w) })
 	return l
 }
 

@@ -19,7 +19,7 @@ func (w *world) crash() {
 	w.t.Helper()
 	f, c := w.f, w.cache
 	f.mu.Lock()
-	f.closed = true
+	f.closed, f.ended = true, true
 	f.mu.Unlock()
 	f.cancel()
 	f.wg.Wait()

@@ -79,6 +79,7 @@ type node struct {
 	pages       string       // ETag of what the kernel's page cache holds
 	attrsSeq    uint64       // grows with each Setattr
 	attrsUnsent bool         // at is newer than the store's
+	tries       int          // of the work in FS.later that failed one after the other
 	sending     *sendOp
 	target      string              // of a symbolic link, once read
 	gate        *semaphore.Weighted // shared by writes, whole for sending, renaming and removing

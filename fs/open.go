@@ -179,7 +179,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	defer f.mu.Unlock()
 	if c := d.children[nm]; c != nil {
 		if c.unsent() || c.checked.After(looked) {
-			f.wg.Go(func() { _ = draft.Discard() }) // nothing was written to it
+			f.spawn(func() { _ = draft.Discard() }) // nothing was written to it
 			return nil, os.ErrExist
 		}
 		f.leave(c)
@@ -251,13 +251,10 @@ func (h *Handle) Release() {
 	}
 	late := n.handles == 0 && n.draft != nil && n.sending == nil && !f.closed
 	if late {
-		f.wg.Add(1)
+		f.spawn(func() { f.sendLate(n) })
 	}
 	f.dropUnused(n)
 	f.mu.Unlock()
-	if late {
-		go f.sendLate(n)
-	}
 	if draft != nil {
 		if err := draft.Discard(); err != nil {
 			f.log.Warn("discard the data of an unlinked file", "err", err)
@@ -267,7 +264,6 @@ func (h *Handle) Release() {
 
 // sendLate sends a draft that no close will; one that could not be sent before waits for its next close, or for Sync.
 func (f *FS) sendLate(n *node) {
-	defer f.wg.Done()
 	f.mu.Lock()
 	d := n.draft
 	f.mu.Unlock()
@@ -286,13 +282,11 @@ func (f *FS) sendLate(n *node) {
 func (f *FS) closeReader(n *node) {
 	r := n.reader
 	n.reader = nil
-	f.wg.Add(1)
-	go func() {
-		defer f.wg.Done()
+	f.spawn(func() {
 		if err := r.Close(); err != nil {
 			f.log.Warn("close a cache file", "err", err)
 		}
-	}()
+	})
 }
 
 // refresh asks the store about a file that is known by its node alone and tells whether it is still the version that it was. Another version takes

@@ -57,7 +57,7 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
 	}
 	op := &sendOp{done: make(chan struct{})}
 	f.resends[d.ID()] = op
-	f.wg.Go(func() {
+	f.spawn(func() {
 		err := f.sendOrphan(f.ctx, d, cond)
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -12,30 +13,6 @@ import (
 	"allasfs/fs/name"
 	"allasfs/s3"
 )
-
-// detached runs fn on the mount's context, so that a signal to the program cannot stop it half-way; ctx ends only the waiting.
-func (f *FS) detached(ctx context.Context, fn func(context.Context) error) error {
-	f.mu.Lock()
-	closed := f.closed
-	if !closed {
-		f.wg.Add(1)
-	}
-	f.mu.Unlock()
-	if closed {
-		return syscall.ENOTCONN
-	}
-	done := make(chan error, 1)
-	go func() {
-		defer f.wg.Done()
-		done <- fn(f.ctx)
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // Mkdir makes a directory; at the top of a project's mount a bucket. A directory is in the store as soon as anything below it is; an empty one gets
 // a marker within seconds. Adds a reference.
@@ -118,17 +95,6 @@ func (f *FS) Rmdir(ctx context.Context, parent uint64, nm string) error {
 			return os.ErrNotExist
 		}
 		return f.removeDir(ctx, n)
-	})
-}
-
-// detachedOn is detached with n kept from being forgotten while fn runs, also when its caller waits no more.
-func (f *FS) detachedOn(ctx context.Context, n *node, fn func(context.Context) error) error {
-	f.mu.Lock()
-	pin(n)
-	f.mu.Unlock()
-	return f.detached(ctx, func(ctx context.Context) error {
-		defer f.unpin(n)
-		return fn(ctx)
 	})
 }
 
@@ -222,12 +188,14 @@ func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 
 // removeFile runs with n's gate held whole.
 func (f *FS) removeFile(ctx context.Context, n *node) error {
-	if err := f.preserve(ctx, n); err != nil {
+	undo, err := f.preserve(ctx, n)
+	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	if n.parent == nil {
 		f.mu.Unlock()
+		undo()
 		return os.ErrNotExist
 	}
 	bucket, key := f.keyOf(n)
@@ -235,6 +203,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	f.mu.Unlock()
 	if stored {
 		if err := f.o.Store.Delete(ctx, bucket, key); err != nil {
+			undo()
 			return err
 		}
 	}
@@ -266,38 +235,51 @@ func (f *FS) removed(n *node, stored bool) {
 	}
 }
 
-// preserve brings all bytes of an open file to the local disk, before the object that holds them goes.
-func (f *FS) preserve(ctx context.Context, n *node) error {
+// preserve brings all bytes of an open file to the local disk, before the object that holds them goes; n's gate is held whole. undo, which is never
+// nil, takes the draft away again that was made for this alone, for when the object stays.
+func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
+	undo = func() {}
 	f.mu.Lock()
 	open, d, r, o, at := n.handles > 0, n.draft, f.readerOf(n), n.obj, n.at
 	f.mu.Unlock()
 	if !open || !o.exists || o.size == 0 {
-		return nil
+		return undo, nil
 	}
-	made := d == nil
-	if made {
-		var err error
-		f.mu.Lock()
-		v := f.versionOf(n)
-		f.mu.Unlock()
-		d, err = f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,
-			cache.Attrs{ContentType: at.contentType, Meta: at.encode()})
-		if err != nil {
-			return err
-		}
+	if d != nil {
+		return undo, materialize(ctx, d, r)
+	}
+	f.mu.Lock()
+	v := f.versionOf(n)
+	f.mu.Unlock()
+	d, err = f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,
+		cache.Attrs{ContentType: at.contentType, Meta: at.encode()})
+	if err != nil {
+		return undo, err
 	}
 	if err := materialize(ctx, d, r); err != nil {
-		if made {
-			d.Discard()
-		}
-		return err
+		return undo, errors.Join(err, d.Discard())
 	}
-	if made {
-		f.mu.Lock()
-		n.draft = d
-		f.mu.Unlock()
+	f.mu.Lock()
+	n.draft = d
+	f.mu.Unlock()
+	return func() { f.unpreserve(n, d) }, nil
+}
+
+// unpreserve discards the draft that preserve made; the file is what the store holds again.
+func (f *FS) unpreserve(n *node, d *cache.Draft) {
+	f.mu.Lock()
+	held := n.draft == d
+	if held {
+		n.draft = nil
+		f.dropUnused(n)
 	}
-	return nil
+	f.mu.Unlock()
+	if !held {
+		return // taken away by the last handle's end
+	}
+	if err := d.Discard(); err != nil {
+		f.log.Warn("discard the copy of a file that was not removed", "err", err)
+	}
 }
 
 // materialize replaces a draft's ranges of the base by local bytes.

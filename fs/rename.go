@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -50,19 +51,11 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	if err != nil {
 		return err
 	}
-	s, d := src, dst
-	f.mu.Lock()
-	pin(s)
-	if d != nil {
-		pin(d)
-	}
-	pin(to.dir)
-	f.mu.Unlock()
-	free := func() { f.unpin(s); f.unpin(d); f.unpin(to.dir) }
+	move := f.renameFile
 	if src.kind == kindDir {
-		return f.detached(ctx, func(ctx context.Context) error { defer free(); return f.renameDir(ctx, src, dst, from, to) })
+		move = f.renameDir
 	}
-	return f.detached(ctx, func(ctx context.Context) error { defer free(); return f.renameFile(ctx, src, dst, from, to) })
+	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error { return move(ctx, src, dst, from, to) })
 }
 
 // spot is a name in a directory where something is to be.
@@ -109,7 +102,7 @@ func (f *FS) renameFile(ctx context.Context, src, dst *node, from, to spot) erro
 			return err
 		}
 		again := false
-		move := func() error {
+		err := f.together(ctx, src, dst, func() error {
 			f.mu.Lock()
 			again = src.draft != nil && !src.unlinked
 			f.mu.Unlock()
@@ -117,16 +110,6 @@ func (f *FS) renameFile(ctx context.Context, src, dst *node, from, to spot) erro
 				return nil
 			}
 			return f.moveFile(ctx, src, dst, from, to)
-		}
-		err := f.exclusively(ctx, src, func() error {
-			if dst == nil {
-				return move()
-			}
-			if err := dst.gate.Acquire(ctx, whole); err != nil {
-				return err
-			}
-			defer dst.gate.Release(whole)
-			return move()
 		})
 		if err != nil || !again {
 			return err
@@ -151,28 +134,24 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	}
 	v, o, at, unsent, seq := f.versionOf(src), src.obj, src.at, src.attrsUnsent, src.attrsSeq
 	f.mu.Unlock()
-	opts := s3.CopyOptions{}
+	var now s3.Object
+	opts := s3.CopyOptions{Brief: true}
 	if unsent && !o.large {
 		full, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
 		if err != nil {
 			return err
 		}
 		at = full
-		opts = s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()}
+		opts = s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()}
 	}
 	if v.Bucket == to.at.bucket && v.Key == to.key {
 		return os.ErrNotExist // it has been moved there already: a copy onto itself and a removal would be the end of it
 	}
-	if dst != nil {
-		if err := f.preserve(ctx, dst); err != nil {
-			return err
-		}
-	}
-	now, err := f.o.Store.Copy(ctx, v, to.at.bucket, to.key, opts)
-	if err != nil {
+	if err := f.copyOver(ctx, v, dst, to, opts, &now); err != nil {
 		return err
 	}
 	if err := f.o.Store.Delete(ctx, v.Bucket, v.Key); err != nil {
+		f.stayed(ctx, dst, to, err)
 		return err
 	}
 	if dst != nil {
@@ -180,6 +159,37 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	}
 	f.moved(src, v, now, at, seq, to)
 	return nil
+}
+
+// copyOver copies v to where it is to be and tells the copy; the bytes of dst, which has that name if it is not nil, are kept for those who have it open.
+func (f *FS) copyOver(ctx context.Context, v s3.Version, dst *node, to spot, opts s3.CopyOptions, now *s3.Object) (err error) {
+	undo := func() {}
+	if dst != nil {
+		if undo, err = f.preserve(ctx, dst); err != nil {
+			return err
+		}
+	}
+	if *now, err = f.o.Store.Copy(ctx, v, to.at.bucket, to.key, opts); err != nil {
+		undo()
+	}
+	return err
+}
+
+// stayed is for a rename whose source could not be removed: the copy goes again if it replaced nothing and the source is surely there, for
+// the store refused; else it shows beside the source, and dst, which it replaced, is a file without a name.
+func (f *FS) stayed(ctx context.Context, dst *node, to spot, err error) {
+	if dst != nil {
+		f.removed(dst, false)
+	} else if errors.Is(err, os.ErrPermission) {
+		if err := f.o.Store.Delete(ctx, to.at.bucket, to.key); err == nil {
+			return
+		}
+	}
+	f.mu.Lock()
+	delete(to.dir.changes, to.name)
+	to.dir.listing = nil
+	f.mu.Unlock()
+	f.notifyEntry(to.dir.id, to.name)
 }
 
 // moved makes the node what the store holds now.

@@ -123,10 +123,13 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 		}
 	}
 	f.mu.Lock()
-	p := f.placeOf(src)
+	p, plain := f.placeOf(src), src.plain
 	f.mu.Unlock()
 	target := to.at.child(to.part)
 	keys, err := f.keysBelow(ctx, p, target.prefix)
+	if err == nil && plain {
+		keys, err = f.withPlain(ctx, keys, p, target.prefix)
+	}
 	if err != nil {
 		return err
 	}
@@ -180,7 +183,7 @@ func (f *FS) copyKeys(ctx context.Context, keys []movedKey, bucket string) error
 			break
 		}
 		g.Go(func() (err error) {
-			if k.now, err = f.o.Store.Copy(ctx, k.from, bucket, k.to, s3.CopyOptions{}); err != nil {
+			if k.now, err = f.o.Store.Copy(ctx, k.from, bucket, k.to, s3.CopyOptions{Brief: true}); err != nil {
 				failed.Store(true)
 				return err
 			}
@@ -244,17 +247,52 @@ func (f *FS) dirMoved(src *node, keys []movedKey, bucket string, to spot) {
 		f.childStored(to.dir)
 	}
 	born := time.Now()
+	became := make(map[string]movedKey, len(keys)) // by the new key
+	for _, k := range keys {
+		became[k.to] = k
+	}
 	src.listing, src.changes = nil, nil
 	f.sweeps = nil // they know the old names
 	walk(src, func(n *node) {
 		n.listing, n.changes = nil, nil
-		if n.reader != nil {
-			f.closeReader(n)
-		}
 		n.checked = time.Time{}
+		if n.kind != kindDir {
+			_, key := f.keyOf(n)
+			f.fileMoved(n, became[key])
+		}
 	})
 	src.checked = born
 	if oldDir != nil {
 		f.dropUnused(oldDir)
 	}
+}
+
+// fileMoved makes a file below a directory that was moved the version that its copy is, where a copy got another ETag, too; needs f.mu. A node
+// that stands for another version than was copied keeps it, to be found stale.
+func (f *FS) fileMoved(n *node, k movedKey) {
+	if n.reader != nil {
+		f.closeReader(n)
+	}
+	if k.now.ETag == "" || n.obj.etag != k.from.ETag {
+		return
+	}
+	if n.pages == n.obj.etag {
+		n.pages = k.now.ETag
+	}
+	n.obj.etag = k.now.ETag
+	if !k.now.Modified.IsZero() {
+		n.obj.modified = k.now.Modified.Truncate(time.Second)
+	}
+}
+
+// withPlain adds the marker whose key has no slash, if it is still the empty object that means the directory.
+func (f *FS) withPlain(ctx context.Context, keys []movedKey, p place, prefix string) ([]movedKey, error) {
+	h, err := f.o.Store.Head(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"))
+	if isNotExist(err) || err == nil && (h.Size > 0 || h.Large != s3.NotLarge) {
+		return keys, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(keys, movedKey{from: h.Version(p.bucket), to: strings.TrimSuffix(prefix, "/")}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,10 +31,13 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 				f.mu.Unlock()
 				return nil
 			}
+			if f.ended {
+				f.mu.Unlock()
+				return syscall.ENOTCONN
+			}
 			op = &sendOp{done: make(chan struct{})}
 			n.sending = op
-			f.wg.Add(1)
-			go f.runSend(n, op)
+			f.wg.Go(func() { f.runSend(n, op) })
 		}
 		f.mu.Unlock()
 		select {
@@ -48,7 +52,6 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 }
 
 func (f *FS) runSend(n *node, op *sendOp) {
-	defer f.wg.Done()
 	err := f.exclusively(f.ctx, n, func() error { return f.sendNode(f.ctx, n) })
 	f.mu.Lock()
 	defer f.mu.Unlock()

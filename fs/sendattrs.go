@@ -2,37 +2,63 @@ package fs
 
 import (
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"allasfs/s3"
 )
 
-// sendAttrs brings attributes that were changed after the last sending to the store: a copy of the object onto itself, without its bytes.
+// sendAttrs brings attributes that were changed after the last sending to the store: a copy of the object onto itself, without its bytes. It runs on the
+// mount's context; ctx ends only the waiting. What fails in passing is tried again by and by (FS.doLater).
 func (f *FS) sendAttrs(ctx context.Context, n *node) error {
-	return f.exclusively(ctx, n, func() error {
-		f.mu.Lock()
-		if !n.attrsUnsent || n.draft != nil || n.parent == nil || !n.obj.exists || n.obj.large {
-			n.attrsUnsent = false
-			f.mu.Unlock()
-			return nil
-		}
-		v, at, o, path, seq := f.versionOf(n), n.at, n.obj, f.pathOf(n), n.attrsSeq
-		f.mu.Unlock()
-		at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
-		if err == nil {
-			var now s3.Object
-			now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Replace: true, ContentType: at.contentType, Meta: at.encode()})
-			if err == nil {
-				f.attrsSent(n, v, now, at, seq)
-				return nil
-			}
-		}
-		f.mu.Lock()
+	f.mu.Lock()
+	unsent := n.attrsUnsent
+	f.mu.Unlock()
+	if !unsent {
+		return nil
+	}
+	return f.onMount(ctx, []*node{n}, func(ctx context.Context) error {
+		return f.exclusively(ctx, n, func() error { return f.sendAttrsNow(ctx, n) })
+	})
+}
+
+// sendAttrsNow runs with n's gate held whole.
+func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	if !n.attrsUnsent || n.draft != nil || n.parent == nil || !n.obj.exists || n.obj.large {
 		n.attrsUnsent = false
 		f.mu.Unlock()
+		return nil
+	}
+	v, at, o, path, seq := f.versionOf(n), n.at, n.obj, f.pathOf(n), n.attrsSeq
+	f.mu.Unlock()
+	at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
+	var now s3.Object
+	if err == nil {
+		now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
+	}
+	if err == nil {
+		f.attrsSent(n, v, now, at, seq)
+		return nil
+	}
+	final := ctx.Err() == nil && isFinal(err)
+	f.mu.Lock()
+	if final {
+		n.attrsUnsent = false
+	} else {
+		f.schedule(n)
+	}
+	f.mu.Unlock()
+	if final {
 		f.record("set attributes", path, err)
-		return err
-	})
+	}
+	return err
+}
+
+// isFinal tells the store's answers that trying again does not change: another version is there, none is, or it is not allowed.
+func isFinal(err error) bool {
+	return isConflict(err) || isNotExist(err) || errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
 }
 
 func (f *FS) attrsSent(n *node, v s3.Version, now s3.Object, at knownAttrs, seq uint64) {

@@ -15,6 +15,7 @@ type Status struct {
 	ReadOnly bool          `json:"read_only"`
 	Uploads  []UploadState `json:"uploads"` // running and waiting
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
+	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Cache    cache.Stats   `json:"cache"`
 	Nodes    int           `json:"nodes"`
@@ -54,6 +55,9 @@ func (f *FS) Status() Status {
 		s.Uploads = append(s.Uploads, UploadState{up.path, up.size, min(up.sent.Load(), up.size)})
 	}
 	for _, n := range f.nodes {
+		if n.attrsUnsent && n.parent != nil {
+			s.Attrs = append(s.Attrs, f.pathOf(n))
+		}
 		if n.draft == nil || n.unlinked {
 			continue
 		}
@@ -66,6 +70,7 @@ func (f *FS) Status() Status {
 	}
 	slices.SortFunc(s.Uploads, func(a, b UploadState) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
+	slices.Sort(s.Attrs)
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)
 	s.Nodes, s.Handles = len(f.nodes), f.handles

@@ -50,7 +50,7 @@ func (f *FS) topRead(n *node) *node {
 
 // readyListing takes the listing of d that a sweep has ready, as if d had been read when that was begun; nil when there is none. Needs FS.mu.
 func (f *FS) readyListing(d *node) *listing {
-	if len(f.sweeps) == 0 {
+	if len(f.sweeps) == 0 || f.ended {
 		return nil
 	}
 	p := f.placeOf(d)

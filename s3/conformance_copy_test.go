@@ -45,6 +45,30 @@ func testCopy(t *testing.T, b bench) {
 	}
 }
 
+// testBriefCopy: what the answer of a copy tells is what HEAD shows, of objects in one and in parts.
+func testBriefCopy(t *testing.T, b bench) {
+	ctx := t.Context()
+	one := b.put(t, "one", []byte("bytes"), s3.PutOptions{ContentType: "a/b"})
+	id, parts := b.upload(t, "multi", random(partSize+9), s3.PutOptions{})
+	multi, err := b.Complete(ctx, b.bucket, "multi", id, parts, s3.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []s3.Object{one, multi} {
+		v := o.Version(b.bucket)
+		v.Key = map[bool]string{true: "multi", false: "one"}[o.ETag == multi.ETag]
+		v.Size = b.head(t, v.Key).Size
+		c, err := b.Copy(ctx, v, b.bucket, v.Key+" copy", s3.CopyOptions{Brief: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := b.head(t, v.Key+" copy")
+		if c.ETag != h.ETag || c.Size != h.Size || c.Key != h.Key || c.Modified.Unix() != h.Modified.Unix() {
+			t.Errorf("the copy is told as %+v, HEAD shows %+v", c, h)
+		}
+	}
+}
+
 func testCopyConditions(t *testing.T, b bench) {
 	o := b.put(t, "from", []byte("first"), s3.PutOptions{})
 	b.put(t, "from", []byte("other"), s3.PutOptions{})

@@ -108,7 +108,7 @@ func TestConformance(t *testing.T) {
 			{"names", testNames}, {"bad names", testBadNames}, {"missing", testMissing}, {"metadata", testMetadata},
 			{"listing", testListing}, {"odd keys by pages of one", testOddPages}, {"delete", testDelete}, {"delete many", testDeleteMany},
 			{"multipart", testMultipart}, {"multipart conditions", testMultipartConditions}, {"part copy", testCopyPart}, {"uploads", testUploads},
-			{"copy", testCopy}, {"copy conditions", testCopyConditions}, {"buckets", testBuckets}, {"usage", testUsage},
+			{"copy", testCopy}, {"brief copy", testBriefCopy}, {"copy conditions", testCopyConditions}, {"buckets", testBuckets}, {"usage", testUsage},
 			{"credentials", testCredentials},
 		} {
 			t.Run(test.name, func(t *testing.T) {

@@ -97,6 +97,7 @@ type CopyOptions struct {
 	Replace     bool // ContentType and Meta of these options instead of the source's
 	ContentType string
 	Meta        map[string]string
+	Brief       bool // the copy as the answer tells it, without content type and metadata, and without a HEAD where the ETag told is the source's
 }
 
 // Part is one stored part of a multipart upload.

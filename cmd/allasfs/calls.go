@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +25,7 @@ func (d *daemon) Status() fs.Status {
 		more := f.Status()
 		s.Uploads = append(s.Uploads, more.Uploads...)
 		s.Drafts = append(s.Drafts, more.Drafts...)
+		s.Attrs = append(s.Attrs, more.Attrs...)
 		s.Errors = append(s.Errors, more.Errors...)
 	}
 	return s
@@ -39,7 +39,7 @@ func (d *daemon) Sync(ctx context.Context) error {
 		errs = append(errs, f.Sync(ctx))
 	}
 	err := errors.Join(errs...)
-	left := d.settle(ctx, pending)
+	left := d.leftOf(pending)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -51,22 +51,11 @@ func (d *daemon) Sync(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until those of pending that are being sent have been sent or refused, and returns what is left of pending.
-func (d *daemon) settle(ctx context.Context, pending []fs.DraftState) []fs.DraftState {
-	for {
-		s := d.Status()
-		left := slices.DeleteFunc(unsentOf(s.Drafts), func(x fs.DraftState) bool {
-			return !slices.ContainsFunc(pending, func(p fs.DraftState) bool { return p.ID == x.ID })
-		})
-		if len(left) == 0 || len(s.Uploads) == 0 {
-			return left
-		}
-		select {
-		case <-ctx.Done():
-			return left
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+// leftOf returns those of pending that are still not in the store.
+func (d *daemon) leftOf(pending []fs.DraftState) []fs.DraftState {
+	return slices.DeleteFunc(unsentOf(d.Status().Drafts), func(x fs.DraftState) bool {
+		return !slices.ContainsFunc(pending, func(p fs.DraftState) bool { return p.ID == x.ID })
+	})
 }
 
 // unsentOf are those of the drafts that should be in the store; others are being written, or wait for a person's decision.

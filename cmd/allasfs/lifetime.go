@@ -73,7 +73,6 @@ func (d *daemon) detach(gone <-chan struct{}) error {
 
 // finish sends what is pending and ends the file systems; what is left then is named.
 func (d *daemon) finish(ctx context.Context) error {
-	d.settle(ctx, unsentOf(d.Status().Drafts)) // Close breaks off what a crashed daemon had left
 	var errs []error
 	for _, f := range d.all() {
 		errs = append(errs, f.Close(ctx))

@@ -104,9 +104,17 @@ func uploadLines(uploads []fs.UploadState) []string {
 		if i == shownFiles {
 			return append(lines, fmt.Sprintf("  and %d more", len(uploads)-i))
 		}
-		lines = append(lines, fmt.Sprintf("  %3d %%  %s (%s)", percent(u.Sent, u.Size), oneLine(u.Path), human(u.Size)))
+		lines = append(lines, fmt.Sprintf("  %3d %%  %s (%s%s)", percent(u.Sent, u.Size), oneLine(u.Path), human(u.Size), awaited(u)))
 	}
 	return lines
+}
+
+// awaited says what an upload whose bytes have all left is waiting for; "" for others.
+func awaited(u fs.UploadState) string {
+	if u.Size > 0 && u.Sent >= u.Size {
+		return ", waiting for the store's answer"
+	}
+	return ""
 }
 
 // percent is how much of all part is; all of nothing is 0 %, for it is not done yet.

@@ -132,6 +132,7 @@ func (st state) print(b *strings.Builder) {
 	line("", "%s", c.Dir)
 	printUploads(line, r.Status.Uploads)
 	printKept(line, r.Status.Drafts, st.Mountpoint)
+	printAttrs(line, r.Status.Attrs)
 	for i, e := range r.Status.Errors {
 		line(onlyFirst(i, "errors"), "%s  %s: %s", e.Time.Local().Format("15:04:05"), oneLine(e.Path), e.Text)
 	}
@@ -156,6 +157,21 @@ func printKept(line func(name, format string, args ...any), drafts []fs.DraftSta
 	if len(drafts) > 0 {
 		line("", "see: allasfs recover %s", dir)
 	}
+}
+
+// printAttrs tells how many files have attributes that are not in the store, and the first of them.
+func printAttrs(line func(name, format string, args ...any), paths []string) {
+	if len(paths) > 0 {
+		line("attrs", "%s with a mode, owner or time not sent yet: %s%s", count(len(paths), "file"), oneLine(paths[0]), onlyMany(len(paths)))
+	}
+}
+
+// onlyMany is what follows the first of n names.
+func onlyMany(n int) string {
+	if n > 1 {
+		return ", …"
+	}
+	return ""
 }
 
 // kept says why a file is not in the store.

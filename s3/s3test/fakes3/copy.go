@@ -132,6 +132,11 @@ func (s *Server) copied(c *call, src *object, replace bool) *object {
 		m.listed = 0
 		o.large = &m
 	}
+	if s.opts.aws && strings.Contains(o.etag, "-") { // what came in parts is copied in one
+		sum := md5.New()
+		_, _ = o.data.WriteTo(sum) // to memory
+		o.etag = hex.EncodeToString(sum.Sum(nil))
+	}
 	if !replace {
 		return &o
 	}
