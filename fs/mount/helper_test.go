@@ -43,6 +43,7 @@ type mounted struct {
 type setup struct {
 	fs     fs.Options
 	mount  Options
+	cache  cache.Options
 	stall  time.Duration
 	bucket string // "" = a new one
 }
@@ -89,6 +90,7 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	o := setup{
 		fs:    fs.Options{Name: "test", TTL: time.Minute, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Umask: 0o022},
 		mount: Options{Dir: m.dir, Source: "test"},
+		cache: cache.Options{Dir: t.TempDir(), Size: 256 << 20},
 		stall: 30 * time.Second,
 	}
 	for _, c := range change {
@@ -100,7 +102,8 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	logger := slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	store := m.client(o.stall)
 	m.other = m.client(o.stall)
-	c, err := cache.Open(cache.Options{Dir: t.TempDir(), Size: 256 << 20, Logger: logger})
+	o.cache.Logger = logger
+	c, err := cache.Open(o.cache)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +346,7 @@ const helperEnv = "ALLASFS_MOUNT_TEST_HELPER"
 func helpers() map[string]func(args []string) error {
 	return map[string]func(args []string) error{
 		"storm": helperStorm, "read": helperRead, "write": helperWrite, "mmap": helperMmap, "handle-sigint": helperHandleSigint,
-		"mount": helperMount, "locked": helperLocked,
+		"mount": helperMount, "locked": helperLocked, "compare-mapped": helperCompareMapped,
 	}
 }
 
