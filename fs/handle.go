@@ -41,7 +41,7 @@ func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error
 		d, r := n.draft, f.readerOf(n)
 		f.mu.Unlock()
 		got, err := readFrom(ctx, d, r, p, off)
-		if err == nil || errors.Is(err, io.EOF) {
+		if err == nil || err == io.EOF { // itself: the EOF of a lost connection is wrapped, and is no end of file
 			return got, nil
 		}
 		f.mu.Lock()

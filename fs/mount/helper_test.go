@@ -45,6 +45,7 @@ type setup struct {
 	mount  Options
 	cache  cache.Options
 	stall  time.Duration
+	retry  time.Duration
 	bucket string // "" = a new one
 }
 
@@ -92,6 +93,7 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 		mount: Options{Dir: m.dir, Source: "test"},
 		cache: cache.Options{Dir: t.TempDir(), Size: 256 << 20},
 		stall: 30 * time.Second,
+		retry: 5 * time.Second,
 	}
 	for _, c := range change {
 		c(&o)
@@ -100,8 +102,8 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 		m.bucket = e.Bucket(t)
 	}
 	logger := slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	store := m.client(o.stall)
-	m.other = m.client(o.stall)
+	store := m.client(o.stall, o.retry)
+	m.other = m.client(o.stall, o.retry)
 	o.cache.Logger = logger
 	c, err := cache.Open(o.cache)
 	if err != nil {
@@ -120,10 +122,10 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	return m
 }
 
-func (m *mounted) client(stall time.Duration) *s3.Client {
+func (m *mounted) client(stall, retry time.Duration) *s3.Client {
 	m.t.Helper()
 	c, err := s3.New(s3.Config{Endpoint: m.e.URL, AccessKey: m.e.AccessKey, SecretKey: m.e.SecretKey, CAFile: m.e.CAFile,
-		RetryFor: 5 * time.Second, StallTimeout: stall})
+		RetryFor: retry, StallTimeout: stall})
 	if err != nil {
 		m.t.Fatal(err)
 	}
