@@ -10,6 +10,8 @@ type row struct {
 	of    string  // row of the base that counts, "" = this one
 	bar   float64 // base's time / allasfs' time that is wanted at least, 0 = none is set
 	rival float64 // best rival's time / allasfs' time that is wanted at least, 0 = none is set
+	peak  int64   // MiB that allasfs' daemon may have at the peak, 0 = no bar is set
+	cpu   bool    // its CPU time ought to be below that of every rival
 	plot  bool
 }
 
@@ -26,7 +28,9 @@ func readRows() []row {
 		{name: "raw-get-32", title: "raw: 32 ranges"},
 		{name: "first-byte", title: "first 4 KiB inside the big file, nothing known yet", base: "raw"},
 		{name: "first-4k", title: "first 4 KiB of each of a few files, names known", base: "raw", bar: 1 / 1.15, plot: true},
-		{name: "read-seq-cold", title: "read the big file in 1 MiB reads, cold", base: "raw", bar: 0.9, rival: 1, plot: true},
+		{name: "read-seq-cold", title: "read the big file in 1 MiB reads, cold", base: "raw", bar: 0.9, rival: 1, cpu: true, plot: true},
+		{name: "streams-16", title: "16 programs read a part of it each, cold", base: "raw", of: "raw-get-16", peak: 256, plot: true},
+		{name: "stride-1m", title: "1 MiB of every 8 MiB of it, cold (raw: 8 at once)", base: "raw", plot: true},
 		{name: "read-seq-again", title: "again", base: "native", plot: true},
 		{name: "read-seq-dropped", title: "again, page cache dropped", base: "native", plot: true},
 		{name: "read-seq-remount", title: "again, mounted anew", base: "native", bar: 0.9, plot: true},
