@@ -26,17 +26,18 @@ import (
 //
 // What could block both sides of the mount at once runs in a process of its own: mappings, programs, working directories (see helperMain).
 type mounted struct {
-	t      testing.TB
-	dir    string
-	bucket string
-	e      s3test.Endpoint
-	s3     *s3test.Server // nil on a real gateway
-	other  *s3.Client     // another client of the same bucket
-	cache  *cache.Cache
-	fs     *fs.FS
-	server *Server
-	log    *buffer
-	asked  chan struct{} // closed when whenAsked's request comes
+	t        testing.TB
+	dir      string
+	cacheDir string
+	bucket   string
+	e        s3test.Endpoint
+	s3       *s3test.Server // nil on a real gateway
+	other    *s3.Client     // another client of the same bucket
+	cache    *cache.Cache
+	fs       *fs.FS
+	server   *Server
+	log      *buffer
+	asked    chan struct{} // closed when whenAsked's request comes
 }
 
 // setup is what a test may change before the mount.
@@ -117,7 +118,7 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	if m.server, err = Mount(f, o.mount); err != nil {
 		t.Fatal(err)
 	}
-	m.cache, m.fs = c, f
+	m.cache, m.cacheDir, m.fs = c, o.cache.Dir, f
 	t.Cleanup(m.end)
 	return m
 }
