@@ -29,6 +29,7 @@ func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if !h.read {
 		return 0, syscall.EBADF
 	}
+	h.used()
 	return h.f.read(ctx, h.n, p, off)
 }
 
@@ -41,7 +42,7 @@ func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error
 		d, r := n.draft, f.readerOf(n)
 		f.mu.Unlock()
 		got, err := readFrom(ctx, d, r, p, off)
-		if err == nil || errors.Is(err, io.EOF) {
+		if err == nil || err == io.EOF { // itself: the EOF of a lost connection is wrapped, and is no end of file
 			return got, nil
 		}
 		f.mu.Lock()
@@ -126,6 +127,7 @@ func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) 
 	if off < 0 {
 		return 0, syscall.EINVAL
 	}
+	h.used()
 	d, done, err := f.edit(ctx, n)
 	if err != nil {
 		return 0, err
@@ -206,6 +208,7 @@ func (f *FS) touch(n *node) {
 
 // Flush is close(2): it returns when the object is in the store, or with the reason why not. A second call has nothing to do.
 func (h *Handle) Flush(ctx context.Context) error {
+	h.used()
 	if !h.sends {
 		return nil
 	}

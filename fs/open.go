@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -25,6 +26,9 @@ type Handle struct {
 	append bool
 	sends  bool // closing it may have something to send: opened for writing, or it made or emptied the file
 	keep   bool
+
+	drops   string      // ETag of the version whose pages the kernel keeps from this open on, having dropped what it had; "" = it keeps them
+	dropped atomic.Bool // and it has done so: it uses the handle
 }
 
 // Node is the id of the file's node.
@@ -35,6 +39,19 @@ func (h *Handle) Writable() bool { return h.sends }
 
 // KeepCache tells whether the kernel's pages of the file are still right.
 func (h *Handle) KeepCache() bool { return h.keep }
+
+// used notes that the kernel uses the handle, and so has dropped the pages that its open told it to. Until then every other open has to tell it
+// the same: else a program that opens the new version a moment later would be shown pages of the old one.
+func (h *Handle) used() {
+	if h.drops == "" || h.dropped.Swap(true) {
+		return
+	}
+	h.f.mu.Lock()
+	defer h.f.mu.Unlock()
+	if h.n.obj.etag == h.drops {
+		h.n.pages = h.drops
+	}
+}
 
 // Open opens a file; flags as open(2) gives them. O_TRUNC empties it. What it shows is the version that the node was last known to be.
 func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error) {
@@ -90,8 +107,8 @@ func (f *FS) open(ctx context.Context, n *node, flags uint32) (*Handle, error) {
 		n.writers++
 	}
 	h.keep = n.draft != nil || n.pages != "" && n.pages == n.obj.etag
-	if n.draft == nil {
-		n.pages = n.obj.etag
+	if n.draft == nil && !h.keep {
+		h.drops = n.obj.etag
 	}
 	f.mu.Unlock()
 	if flags&syscall.O_TRUNC != 0 {
@@ -233,6 +250,7 @@ func childFor(p place, nm string) (name.Part, error) {
 // Release ends the handle. A file that was unlinked goes with its last handle. What came after the last close, as the pages of a mapping do, is sent
 // in the background.
 func (h *Handle) Release() {
+	h.used()
 	f, n := h.f, h.n
 	f.mu.Lock()
 	n.handles--

@@ -26,24 +26,27 @@ import (
 //
 // What could block both sides of the mount at once runs in a process of its own: mappings, programs, working directories (see helperMain).
 type mounted struct {
-	t      testing.TB
-	dir    string
-	bucket string
-	e      s3test.Endpoint
-	s3     *s3test.Server // nil on a real gateway
-	other  *s3.Client     // another client of the same bucket
-	cache  *cache.Cache
-	fs     *fs.FS
-	server *Server
-	log    *buffer
-	asked  chan struct{} // closed when whenAsked's request comes
+	t        testing.TB
+	dir      string
+	cacheDir string
+	bucket   string
+	e        s3test.Endpoint
+	s3       *s3test.Server // nil on a real gateway
+	other    *s3.Client     // another client of the same bucket
+	cache    *cache.Cache
+	fs       *fs.FS
+	server   *Server
+	log      *buffer
+	asked    chan struct{} // closed when whenAsked's request comes
 }
 
 // setup is what a test may change before the mount.
 type setup struct {
 	fs     fs.Options
 	mount  Options
+	cache  cache.Options
 	stall  time.Duration
+	retry  time.Duration
 	bucket string // "" = a new one
 }
 
@@ -89,7 +92,9 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	o := setup{
 		fs:    fs.Options{Name: "test", TTL: time.Minute, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Umask: 0o022},
 		mount: Options{Dir: m.dir, Source: "test"},
+		cache: cache.Options{Dir: t.TempDir(), Size: 256 << 20},
 		stall: 30 * time.Second,
+		retry: 5 * time.Second,
 	}
 	for _, c := range change {
 		c(&o)
@@ -98,9 +103,10 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 		m.bucket = e.Bucket(t)
 	}
 	logger := slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	store := m.client(o.stall)
-	m.other = m.client(o.stall)
-	c, err := cache.Open(cache.Options{Dir: t.TempDir(), Size: 256 << 20, Logger: logger})
+	store := m.client(o.stall, o.retry)
+	m.other = m.client(o.stall, o.retry)
+	o.cache.Logger = logger
+	c, err := cache.Open(o.cache)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,15 +118,15 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	if m.server, err = Mount(f, o.mount); err != nil {
 		t.Fatal(err)
 	}
-	m.cache, m.fs = c, f
+	m.cache, m.cacheDir, m.fs = c, o.cache.Dir, f
 	t.Cleanup(m.end)
 	return m
 }
 
-func (m *mounted) client(stall time.Duration) *s3.Client {
+func (m *mounted) client(stall, retry time.Duration) *s3.Client {
 	m.t.Helper()
 	c, err := s3.New(s3.Config{Endpoint: m.e.URL, AccessKey: m.e.AccessKey, SecretKey: m.e.SecretKey, CAFile: m.e.CAFile,
-		RetryFor: 5 * time.Second, StallTimeout: stall})
+		RetryFor: retry, StallTimeout: stall})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -343,7 +349,7 @@ const helperEnv = "ALLASFS_MOUNT_TEST_HELPER"
 func helpers() map[string]func(args []string) error {
 	return map[string]func(args []string) error{
 		"storm": helperStorm, "read": helperRead, "write": helperWrite, "mmap": helperMmap, "handle-sigint": helperHandleSigint,
-		"mount": helperMount, "locked": helperLocked,
+		"mount": helperMount, "locked": helperLocked, "compare-mapped": helperCompareMapped,
 	}
 }
 

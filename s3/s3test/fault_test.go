@@ -44,6 +44,15 @@ func TestFaultAnswers(t *testing.T) {
 	if !strings.Contains(string(r.body), "<Code>AccessDenied</Code>") || len(s.Keys("bkt")) != 1 {
 		t.Errorf("%s %q", r.body, s.Keys("bkt"))
 	}
+	s.FaultOnce("GetObject", Fault{Short: 3})
+	if r := c.do("GET", "bkt/k", nil, nil, "Range", "bytes=0-9"); r.status != 206 || string(r.body) != "0123456" || r.header.Get("Content-Length") != "7" {
+		t.Errorf("short: %d %q, length %s", r.status, r.body, r.header.Get("Content-Length"))
+	}
+	s.FaultOnce("GetObject", Fault{Whole: true})
+	if r := c.do("GET", "bkt/k", nil, nil, "Range", "bytes=5-9"); r.status != 200 || len(r.body) != 100_000 {
+		t.Errorf("whole: %d with %d bytes", r.status, len(r.body))
+	}
+	s.ResetCounts()
 	n := 0
 	s.Fault(func(r Request) *Fault {
 		if r.Op == "GetObject" && r.Key == "k" && r.N == 2 {

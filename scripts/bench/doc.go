@@ -22,6 +22,9 @@
 // daemon (of the client itself where there is no daemon); the daemon's peak resident memory during the row; requests, counted in the gateway's
 // access log by bucket, where that log can be read. A figure is the median of the repetitions, a ratio the median of the ratios within each.
 //
+// CPU time that the kernel spends on its own threads is nobody's. Every run is kept as run-DATE.json with all samples, the machine, the commit and
+// the versions; -merge makes one table and plots of several such files, so that a full run may be split by -only. Ratios are within a run.
+//
 // # Links
 //
 // Loopback hides what users have. With -links the programs reach the gateway through a relay that adds a round trip and caps each connection. It
@@ -33,5 +36,10 @@
 // Every 4 KiB page of every object carries its object's number and its own offset, and every read that is measured looks at them. Before the
 // measurements each system reads everything once more in full and all bytes are compared; what the first repetition writes is read back by the raw
 // client and compared. A cold row has an empty cache folder, a new daemon, and a dropped page cache. A row that takes longer than -limit is cut
-// and shown as ">".
+// and shown as ">". What the raw client sends lies in the page cache before, as what programs write to a mount comes from memory.
+//
+// What flatters: the native file was written in one piece, which is at least as fast to read as a cache file that grew by blocks (against us); the
+// raw client of a row "8 at once" reads with more in flight than the program asks for (against us); starting Python or rclone is part of what users
+// do today, which counts in short rows (for us); s3fs and rclone are Debian's, older than their latest releases (for us); rows "again" read the
+// kernel's page cache on systems that keep it over opens, and s3fs and rclone as set here do not (for us, but what their users have).
 package main

@@ -48,6 +48,14 @@ func (l link) String() string {
 	return fmt.Sprintf("%v round trip added, %g MB/s a connection", l.delay, l.rate)
 }
 
+// flag returns what parseLink makes the link of.
+func (l link) flag() string {
+	if l.rate == 0 {
+		return l.delay.String()
+	}
+	return fmt.Sprintf("%v@%g", l.delay, l.rate)
+}
+
 // name is for file names: "10ms", "10ms-60MBs", "60MBs".
 func (l link) name() string {
 	var parts []string

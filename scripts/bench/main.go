@@ -28,6 +28,9 @@ func begin(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.merge != nil {
+		return mergeFiles(o)
+	}
 	r, err := newRun(o)
 	if err != nil {
 		return err

@@ -25,6 +25,8 @@ type options struct {
 	binary     string        // allasfs
 	python     string        // today.py
 	mountFlags string        // more flags of allasfs mount
+	commit     string        // of allasfs, for the record
+	merge      []string      // files of earlier runs to make one table of; nothing is measured then
 	log        string        // the gateway's access log, "" = requests are not counted
 	at         access
 }
@@ -50,6 +52,8 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.python, "python", "", "today.py")
 	f.StringVar(&o.mountFlags, "mount-flags", "", "more flags of allasfs mount, e.g. '--cache-size 0'")
 	f.StringVar(&o.log, "gateway-log", "", "the gateway's access log, where requests are counted")
+	f.StringVar(&o.commit, "commit", "", "the `commit` that allasfs is of, for the record")
+	merge := f.Bool("merge", false, "measure nothing: make the table and the plots of the run-*.json files that follow")
 	list := f.Bool("list", false, "list the rows and end")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -58,11 +62,21 @@ func parseOptions(args []string) (options, error) {
 		listRowsTo(os.Stdout)
 		return o, flag.ErrHelp
 	}
+	if *merge {
+		o.merge = f.Args()
+		if len(o.merge) == 0 {
+			return o, errors.New("-merge wants the files of earlier runs")
+		}
+		return o, nil
+	}
 	if o.quick && !given(f, "n") {
 		o.repeat = 1
 	}
 	return o, o.complete(f.NArg(), *only, *systems, *links)
 }
+
+// interpreter is the Python that today.py runs in.
+func (o options) interpreter() string { return "/usr/bin/python3" }
 
 func given(f *flag.FlagSet, name string) bool {
 	found := false
@@ -106,7 +120,8 @@ func (o options) wants(name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(o.only, func(p string) bool {
-		return matches(p, name) || strings.HasPrefix(name, "raw-get-") && matches(p, "read-seq-cold") || p == "write-4k" && name == "write-seq"
+		return matches(p, name) || strings.HasPrefix(name, "raw-get-") && matches(p, "read-seq-cold") ||
+			name == "raw-get-16" && matches(p, "streams-16") || p == "write-4k" && name == "write-seq"
 	})
 }
 

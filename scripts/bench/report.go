@@ -22,6 +22,7 @@ func (r *results) writeTable(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	r.writeBars(w)
+	r.writeUsage(w)
 	r.writeErrors(w)
 }
 
@@ -91,6 +92,33 @@ func (r *results) againstRival(w row) string {
 		return "– | – | – | "
 	}
 	return r.against(w, rival, w.rival)
+}
+
+// writeUsage compares the daemon's memory and CPU time with what is wanted of them.
+func (r *results) writeUsage(w io.Writer) {
+	for _, row := range rows() {
+		own, ok := r.median(row.name, "allasfs")
+		if !ok || own.err != nil {
+			continue
+		}
+		if row.peak > 0 {
+			fmt.Fprintf(w, "\nMemory of allasfs in `%s`: %d MiB at the peak, wanted below %d: %s\n", row.name, own.peak>>20, row.peak, verdict(own.peak>>20 < row.peak))
+		}
+		if rival, least, ok := r.leastCPU(row); ok && row.cpu {
+			fmt.Fprintf(w, "\nCPU of allasfs in `%s`: %.2f s, wanted below that of every rival (%s: %.2f s): %s\n",
+				row.name, own.cpu, rival, least, verdict(own.cpu < least))
+		}
+	}
+}
+
+// leastCPU returns the rival whose daemon took the least CPU time in a row, in seconds.
+func (r *results) leastCPU(w row) (name string, least float64, ok bool) {
+	for _, system := range rivals() {
+		if s, there := r.median(w.name, system); there && s.err == nil && (!ok || s.cpu < least) {
+			name, least, ok = system, s.cpu, true
+		}
+	}
+	return name, least, ok
 }
 
 func verdict(met bool) string {

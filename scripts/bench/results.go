@@ -89,10 +89,13 @@ func (r *results) ratio(w row, base, system string) (float64, bool) {
 	return middle(all), true
 }
 
+// rivals are the other mounts.
+func rivals() []string { return []string{"s3fs", "rclone"} }
+
 // bestRival returns the rival mount whose median is lowest in a row.
 func (r *results) bestRival(w row) (string, bool) {
 	best, name := math.Inf(1), ""
-	for _, system := range []string{"s3fs", "rclone"} {
+	for _, system := range rivals() {
 		if s, ok := r.median(w.name, system); ok && s.err == nil && s.stored < best {
 			best, name = s.stored, system
 		}

@@ -125,31 +125,11 @@ func (r *run) end(ctx context.Context) error {
 	return errors.Join(append(errs, err, os.RemoveAll(r.dir))...)
 }
 
-// report writes the table of all links and a plot of each, and prints the table.
+// report keeps the results as a file, and writes the table and the plots of this run.
 func (r *run) report(all []*results) error {
 	if err := os.MkdirAll(r.o.results, 0o755); err != nil {
 		return err
 	}
-	var table strings.Builder
-	r.heading(&table)
-	for _, res := range all {
-		res.writeTable(&table)
-		if err := r.plot(res); err != nil {
-			return err
-		}
-	}
-	fmt.Print(table.String())
-	return os.WriteFile(filepath.Join(r.o.results, "table.md"), []byte(table.String()), 0o644)
-}
-
-func (r *run) plot(res *results) error {
-	name := "plot.svg"
-	if !res.link.bare() {
-		name = "plot-" + res.link.name() + ".svg"
-	}
-	f, err := os.Create(filepath.Join(r.o.results, name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(res.writePlot(f), f.Close())
+	x, err := r.save(all)
+	return errors.Join(err, writeReport(r.o.results, []stored{x}, all))
 }

@@ -111,7 +111,7 @@ func (s today) bucket() string { return s.r.raw.bucket }
 
 // python is a command line of today.py, rclone one of rclone at 16 transfers.
 func (s today) python(args ...any) []string {
-	out := []string{"python3", s.r.o.python}
+	out := []string{s.r.o.interpreter(), s.r.o.python}
 	for _, a := range args {
 		out = append(out, fmt.Sprint(a))
 	}

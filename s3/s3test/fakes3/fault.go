@@ -36,6 +36,8 @@ type Fault struct {
 	StallBody   int64 // send nothing more after so many bytes, and keep the connection open until the client leaves
 	CutUpload   int64 // close the connection after so many bytes of the request's body
 	StallUpload int64 // read no more of the request's body after so many bytes
+	Short       int64 // the answer's body and its Content-Length lack so many bytes at the end; Content-Range tells the range asked for
+	Whole       bool  // the request's Range is not heeded: 200 and the whole object
 
 	Undeleted map[string]string // DeleteObjects: keys that stay, and the error code told for each
 
@@ -113,6 +115,14 @@ func (s *Server) stall(r *http.Request) {
 
 // cut ends the connection without a word: net/http takes this panic for it.
 func cut() { panic(http.ErrAbortHandler) }
+
+// shorten takes n bytes off the end of the answer's body, and says so in its length alone.
+func (a *answer) shorten(n int64) {
+	if a.doc == nil && n > 0 {
+		a.length = max(0, min(a.length, a.body.size)-n)
+		a.body, a.extra = a.body.slice(0, a.length), nil
+	}
+}
 
 // otherETag replaces the ETags of an answer.
 func (a *answer) otherETag(etag string) {

@@ -36,6 +36,9 @@ func (s *Server) getObject(c *call) (*answer, error) {
 			a.header.Set(h, c.query.Get(name))
 		}
 	}
+	if c.whole {
+		return a, nil
+	}
 	return a, a.cutOut(c.r.Header.Get("Range"), o, seen)
 }
 

@@ -39,7 +39,7 @@ func (s *Server) runWithFault(c *call, run operation, f Fault) *answer {
 		cut()
 	}
 	c.up.cutAt, c.up.stallAt, c.up.flip = limitAt(f.CutUpload), limitAt(f.StallUpload), f.FlipUpload
-	c.undeleted = f.Undeleted
+	c.undeleted, c.whole = f.Undeleted, f.Whole
 	var a *answer
 	if f.Status == 0 || f.Done {
 		var err error
@@ -61,6 +61,7 @@ func (s *Server) runWithFault(c *call, run operation, f Fault) *answer {
 	if f.ETag != "" {
 		a.otherETag(f.ETag)
 	}
+	a.shorten(f.Short)
 	return a
 }
 

@@ -18,6 +18,7 @@ type call struct {
 	who         identity
 	up          *bodyReader
 	undeleted   map[string]string // see Fault
+	whole       bool              // see Fault
 }
 
 // answer is what an operation wants to be sent.
