@@ -28,6 +28,9 @@
 // version is still the one that was opened; else close fails with ESTALE, the other's version keeps the name, and the draft is kept for
 // `allasfs recover`. A draft that could not be sent for any other reason stays in place and is tried again at the next close, at Sync and at Close.
 //
+// Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
+// written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
+//
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are

@@ -71,6 +71,7 @@ type FS struct {
 	uploads  map[*upload]struct{}
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
+	aheads   map[string]*ahead       // uploads of files that are still being written, by draft id
 	errors   []ErrorRecord
 	space    spaceCache
 	closed   bool
@@ -106,6 +107,7 @@ func New(o Options) (*FS, error) {
 		uploads:  make(map[*upload]struct{}),
 		orphans:  make(map[string]*cache.Draft),
 		resends:  make(map[string]*sendOp),
+		aheads:   make(map[string]*ahead),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
@@ -180,6 +182,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.closed = true
 	f.mu.Unlock()
 	err := f.Sync(ctx)
+	f.dropAheads(ctx)
 	f.cancel()
 	f.wg.Wait()
 	f.mu.Lock()
