@@ -34,6 +34,7 @@ const (
 	recGone   // the draft is discarded or committed; what is left of it is rubbish
 	recTable  // no pieces: after recCreate in a journal that was rewritten, followed by all of them
 	recPieces // many pieces that do not overlap
+	recUpload // the multipart upload that is under way
 )
 
 // record is one change of a draft.

@@ -84,6 +84,7 @@ type describe struct {
 	reason string
 	clean  bool // the base holds what the draft holds
 	gone   bool
+	upload Upload // of the draft that is under way
 }
 
 // create encodes the first record: the description, and the size that comes from the base.
@@ -148,6 +149,8 @@ func (s *describe) replay(t *table, r record, first bool) error {
 	case recRebase:
 		s.base, s.clean = d.base(), d.bool()
 		t.rebase(s.clean)
+	case recUpload:
+		s.upload = Upload{Bucket: d.string(), Key: d.string(), ID: d.string()}
 	case recGone:
 		s.gone = true
 	case recTable:

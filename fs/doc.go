@@ -39,6 +39,9 @@
 // Attributes that are changed after the close follow within seconds by a copy of the object onto itself, are tried again until the store takes or refuses
 // them, and are told by Status until then. They are not journalled: a crash before that loses them, never bytes.
 //
+// Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
+// written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
+//
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are

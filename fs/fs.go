@@ -71,6 +71,7 @@ type FS struct {
 	uploads  map[*upload]struct{}
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
+	earlies  map[string]*early       // uploads of files that are still being written, by draft id
 	errors   []ErrorRecord
 	space    spaceCache
 	sweeps   []*sweep // tree walks that are followed, the newest last
@@ -108,6 +109,7 @@ func New(o Options) (*FS, error) {
 		uploads:  make(map[*upload]struct{}),
 		orphans:  make(map[string]*cache.Draft),
 		resends:  make(map[string]*sendOp),
+		earlies:  make(map[string]*early),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
@@ -183,6 +185,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.closed = true
 	f.mu.Unlock()
 	err := f.Sync(ctx)
+	f.dropEarlies(ctx)
 	f.mu.Lock()
 	f.ended = true
 	f.mu.Unlock()

@@ -142,6 +142,7 @@ func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) 
 		return 0, syscall.EFBIG
 	}
 	got, err := d.WriteAt(p, off)
+	f.wrote(n, d, off, int64(len(p)))
 	f.touch(n)
 	return got, err
 }
@@ -237,6 +238,7 @@ func (f *FS) truncate(ctx context.Context, n *node, size int64) error {
 	}
 	defer done()
 	err = d.Truncate(size)
+	f.wrote(n, d, size, maxSize-size)
 	f.touch(n)
 	return err
 }
@@ -273,7 +275,9 @@ func (h *Handle) Allocate(ctx context.Context, off, n int64, mode uint32) error 
 	h.f.touch(h.n)
 	size := d.Size()
 	if mode&(punchHole|zeroRange) != 0 && off < size {
-		if err := d.Punch(off, min(n, size-off)); err != nil {
+		err := d.Punch(off, min(n, size-off))
+		h.f.wrote(h.n, d, off, n)
+		if err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,7 @@ const (
 	maxPart     = 5 << 30  // bytes
 	maxPartsAll = 10000    // parts an upload
 	singlePut   = 32 << 20 // up to this size one PUT sends all
-	sendPart    = 16 << 20 // bytes of a part that is sent, grown where 10 000 would not do
+	sendPart    = 16 << 20 // bytes of the first parts that are sent: see partSize
 	copyPart    = 512 << 20
 )
 
@@ -67,23 +67,30 @@ func cut(copies []part, size int64) []part {
 		if c.n < minPart {
 			continue
 		}
-		parts = append(parts, even(part{off: start, n: c.off - start}, sendSize(size))...)
+		parts = sendParts(parts, part{off: start, n: c.off - start}, true)
 		parts = append(parts, even(c, copyPart)...)
 		start = c.off + c.n
 	}
 	if start == 0 && size <= singlePut {
 		return []part{{n: size}}
 	}
-	return append(parts, even(part{off: start, n: size - start}, sendSize(size))...)
+	return sendParts(parts, part{off: start, n: size - start}, false)
 }
 
-// sendSize is the size of sent parts of an object: so that half of the parts allowed would do for all of it.
-func sendSize(size int64) int64 {
-	n := int64(sendPart)
-	for n*maxPartsAll/2 < size && n < maxPart {
-		n *= 2
+// partSize is the size of a sent part, the i-th from 0 of its upload. It doubles each 1000 parts, so that 5 TiB fits 10 000 whatever the size will be: the parts of
+// a file that is still being written are those of its final plan.
+func partSize(i int) int64 { return sendPart << min(i/1000, 8) }
+
+// sendParts adds p, cut into parts that are sent. One that would be under minPart is joined to the one before, where that may not be (more follows).
+func sendParts(parts []part, p part, more bool) []part {
+	for end := p.off + p.n; p.off < end; p.off += p.n {
+		p.n = min(partSize(len(parts)), end-p.off)
+		if left := end - p.off - p.n; more && left < minPart {
+			p.n += left
+		}
+		parts = append(parts, p)
 	}
-	return n
+	return parts
 }
 
 // even cuts p into parts of nearly one size, at most about most bytes each, none under minPart if p is not.

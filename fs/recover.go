@@ -24,6 +24,7 @@ func (f *FS) adoptDrafts() {
 		f.mu.Lock()
 		f.orphans[d.ID()] = d
 		f.mu.Unlock()
+		f.abortLeft(d)
 		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
 			continue
@@ -250,5 +251,6 @@ func (f *FS) dropChanges(n *node, d *cache.Draft) error {
 	pid := parent.id
 	f.mu.Unlock()
 	f.notifyEntry(pid, nm)
+	f.dropEarly(d)
 	return d.Discard()
 }

@@ -223,11 +223,13 @@ func (f *FS) removed(n *node, stored bool) {
 		}
 	}
 	n.unlinked, n.attrsUnsent = true, false
+	early := n.draft
 	if n.handles == 0 {
 		draft, n.draft = n.draft, nil
 	}
 	f.detach(n)
 	f.mu.Unlock()
+	f.dropEarly(early)
 	if draft != nil {
 		if err := draft.Discard(); err != nil {
 			f.log.Warn("discard the draft of a removed file", "err", err)

@@ -86,6 +86,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		n.draft = nil
 		f.orphans[d.ID()] = d
 		f.mu.Unlock()
+		f.dropEarly(d)
 		err := errStale{os.ErrNotExist}
 		f.record("upload", d.Target().Bucket+"/"+d.Target().Key, errors.Join(err, d.SetState(cache.StateConflict, reason(err))))
 		return err
@@ -94,6 +95,9 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	bucket, key := f.keyOf(n)
 	f.mu.Unlock()
 
+	f.mu.Lock()
+	early := f.earlies[d.ID()]
+	f.mu.Unlock()
 	at, err := f.fullAttrs(ctx, bucket, key, o, at)
 	if err == nil {
 		err = errors.Join(
@@ -107,6 +111,9 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
+	}
+	if early != nil && early.used {
+		at, seq = at.undated(), early.seq // what was set since follows as after any sending
 	}
 	f.sent(n, d, bucket, key, sent, at, seq)
 	return nil
@@ -247,6 +254,12 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 			return s3.Object{}, err
 		}
 	}
+	early := f.takeEarly(d)
+	defer func() {
+		if early != nil && !early.used {
+			early.drop(ctx)
+		}
+	}()
 	up := f.track(path, d.Size())
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
@@ -264,7 +277,7 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 		body.fetch(ctx, pieces, 0, d.Size())
 		return f.o.Store.Put(ctx, t.Bucket, t.Key, body, d.Size(), o)
 	}
-	return f.multipart(ctx, base, body, pieces, parts, o)
+	return f.multipart(ctx, base, body, pieces, parts, o, early)
 }
 
 // unchanged is os.ErrNotExist or s3.ErrChanged when v is not the key's version any more.
@@ -276,15 +289,25 @@ func (f *FS) unchanged(ctx context.Context, v s3.Version) error {
 	return err
 }
 
-func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pieces []cache.Piece, parts []part, o s3.PutOptions) (s3.Object, error) {
+func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pieces []cache.Piece, parts []part, o s3.PutOptions, early *early) (s3.Object, error) {
 	t := body.d.Target()
-	id, err := f.o.Store.CreateMultipart(ctx, t.Bucket, t.Key, o)
-	if err != nil {
-		return s3.Object{}, err
+	id := early.upload(ctx, t)
+	if id == "" {
+		var err error
+		if id, err = f.o.Store.CreateMultipart(ctx, t.Bucket, t.Key, o); err != nil {
+			return s3.Object{}, err
+		}
+		early = nil
+		f.noteUpload(body.d, cache.Upload{Bucket: t.Bucket, Key: t.Key, ID: id})
 	}
 	done := make([]s3.Part, len(parts))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, p := range parts {
+		if early.claimed(i, p) {
+			g.Go(func() error { return f.takePart(gctx, body, id, early, i, p, &done[i]) })
+			continue
+		}
+		early.over(gctx, i)
 		if err := f.parts.Acquire(gctx, 1); err != nil {
 			break
 		}
@@ -300,18 +323,41 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 			return err
 		})
 	}
-	err = g.Wait()
+	err := g.Wait()
 	if err == nil {
 		err = ctx.Err()
 	}
 	var obj s3.Object
+	if early != nil {
+		early.cut()
+	}
 	if err == nil {
 		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
 	}
-	if err != nil {
+	switch {
+	case early != nil:
+		early.used = err == nil // else who took it drops it
+	case err != nil:
 		f.abort(ctx, t, id)
 	}
 	return obj, err
+}
+
+// takePart is part i of the plan as it left while the file was written, or sends it now when that failed.
+func (f *FS) takePart(ctx context.Context, body *draftBody, id string, early *early, i int, p part, to *s3.Part) (err error) {
+	stored, ok := early.sent(ctx, i, p)
+	if ok {
+		*to = stored
+		body.up.sent.Add(p.n)
+		return nil
+	}
+	if err := f.parts.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.parts.Release(1)
+	t := body.d.Target()
+	*to, err = f.o.Store.PutPart(ctx, t.Bucket, t.Key, id, i+1, io.NewSectionReader(body.in(ctx), p.off, p.n), p.n)
+	return err
 }
 
 // abort drops an upload that failed, even when ctx ended.
