@@ -72,6 +72,7 @@ type FS struct {
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	errors   []ErrorRecord
+	warms    []*warming // running, and the last that ended
 	space    spaceCache
 	closed   bool
 }

@@ -16,6 +16,7 @@ type Status struct {
 	Uploads  []UploadState `json:"uploads"` // running and waiting
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
+	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
 	Cache    cache.Stats   `json:"cache"`
 	Nodes    int           `json:"nodes"`
 	Handles  int           `json:"handles"`
@@ -47,7 +48,7 @@ type ErrorRecord struct {
 
 // Status returns a picture of the mount.
 func (f *FS) Status() Status {
-	s := Status{Source: f.source(), Since: f.since, ReadOnly: f.o.ReadOnly, Cache: f.o.Cache.Stats()}
+	s := Status{Source: f.source(), Since: f.since, ReadOnly: f.o.ReadOnly, Warms: f.Warms(), Cache: f.o.Cache.Stats()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for up := range f.uploads {
