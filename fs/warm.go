@@ -17,11 +17,12 @@ import (
 
 // WarmState is how far a [FS.Warm] has come.
 type WarmState struct {
-	ID      string    `json:"id"`
-	Paths   []string  `json:"paths"` // below the mount's top; "" = all of it
-	Started time.Time `json:"started"`
-	Running bool      `json:"running"`
-	Listed  bool      `json:"listed"` // Files and Bytes are those of the whole tree, not of what was found so far
+	ID         string    `json:"id"`
+	Paths      []string  `json:"paths"` // below the mount's top; "" = all of it
+	Started    time.Time `json:"started"`
+	Running    bool      `json:"running"`
+	Background bool      `json:"background"` // nobody waits for its end
+	Listed     bool      `json:"listed"`     // Files and Bytes are those of the whole tree, not of what was found so far
 
 	Files     int   `json:"files"`
 	Bytes     int64 `json:"bytes"`
@@ -81,6 +82,7 @@ func (f *FS) WarmLater(ctx context.Context, id string, paths []string) (WarmStat
 	if err != nil {
 		return WarmState{}, err
 	}
+	w.change(func(s *WarmState) { s.Background = true })
 	first := w.snapshot()
 	go func() {
 		defer f.wg.Done()
