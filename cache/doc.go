@@ -55,6 +55,8 @@ recently used one first and as a whole, over restarts too (the order is that of 
 blocks that were not used for longest are punched out of open files. What finds no room is not cached. A reader that races with this notices:
 the blocks are marked absent and a counter grows before bytes go, and a reader looks at the counter after its pread.
 
+[Cache.Held] lists what is there by reading the headers, and [Cache.Evict] removes versions by name; both leave what is in use.
+
 # Drafts
 
 A [Draft] is a table of pieces (local bytes, a range of the base version, zeros), a sparse data file for the local ones, and a journal. Making

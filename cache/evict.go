@@ -40,16 +40,23 @@ func (c *Cache) makeRoom(bytes int64) bool {
 
 // victim takes the least recently used closed version out of the tables. The caller holds Cache.mu.
 func (c *Cache) victim() (name string, bytes int64, ok bool) {
-	name, e, ok := c.onDisk.RemoveOldest()
+	name, e, ok := c.onDisk.GetOldest()
 	if !ok {
 		return "", 0, false
 	}
+	c.forgetStored(name, e)
+	return name, e.bytes, true
+}
+
+// forgetStored takes a closed version out of the tables of what is on disk; its files are the caller's to unlink, its bytes to give back.
+// The caller holds Cache.mu.
+func (c *Cache) forgetStored(name string, e *entry) {
+	c.onDisk.Remove(name)
 	if v := cmp.Or(c.versions[name], e.v); v != nil {
 		v.wipe()
 		v.stored, v.bytes = false, 0
 	}
 	c.tables.Remove(name)
-	return name, e.bytes, true
 }
 
 // unlink removes the files of a version, the index first: data without an index is never used.

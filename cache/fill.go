@@ -3,9 +3,13 @@ package cache
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
+
+// ErrNotKept tells that bytes were downloaded and are not on disk: the cache, or its disk, is full, or the disk failed.
+var ErrNotKept = errors.New("not kept")
 
 // fillPart is a part of a Fill that is under way.
 type fillPart struct {
@@ -16,7 +20,7 @@ type fillPart struct {
 
 // Fill downloads what is missing of n bytes from off and returns when that is on disk, or in memory where the cache keeps nothing on disk.
 // Ranges past the end are cut. It goes behind the demand of readers, in as many requests at once as there may be. The error is that of the
-// source, or tells why the disk did not take the bytes.
+// source, or ErrNotKept with the reason why the disk did not take the bytes.
 func (f *File) Fill(ctx context.Context, off, n int64) error {
 	if off < 0 || n < 0 {
 		return fmt.Errorf("cache: fill %d from %d: %w", n, off, os.ErrInvalid)
@@ -153,7 +157,7 @@ func (f *File) filled(p *fillPart) error {
 		if f.v.present.get(b) {
 			continue
 		}
-		return fmt.Errorf("cache: fill: block %d not kept: %w", b, cmp.Or(c.lastErr, errFull))
+		return fmt.Errorf("cache: fill: block %d %w: %w", b, ErrNotKept, cmp.Or(c.lastErr, errFull))
 	}
 	return nil
 }

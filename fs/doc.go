@@ -47,6 +47,12 @@
 // Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are
 // removed. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
 //
+// # Warming
+//
+// Warm downloads trees before they are read: flat listings of the prefixes (1000 objects a request), files side by side and large ones in ranges, behind
+// what readers wait for. It reckons what each file takes on disk and stops where the cache is full, so that it never evicts what it fetched itself. What
+// is cached is not fetched again. Held and Evict go by what the cache has, without a request.
+//
 // # Locks
 //
 // In this order; none but the gates is held over the network, and nobody waits for a gate while it holds a lock:
@@ -57,7 +63,7 @@
 //   - node.drafting, node.appending: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
-//   - listing.mu
+//   - listing.mu, warming.mu
 //
 // # Errors
 //

@@ -73,6 +73,7 @@ type FS struct {
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	earlies  map[string]*early       // uploads of files that are still being written, by draft id
 	errors   []ErrorRecord
+	warms    []*warming // running, and the last that ended
 	space    spaceCache
 	sweeps   []*sweep // tree walks that are followed, the newest last
 	closed   bool     // no new work is taken

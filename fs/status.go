@@ -17,6 +17,7 @@ type Status struct {
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
 	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
+	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
 	Cache    cache.Stats   `json:"cache"`
 	Nodes    int           `json:"nodes"`
 	Handles  int           `json:"handles"`
@@ -48,7 +49,7 @@ type ErrorRecord struct {
 
 // Status returns a picture of the mount.
 func (f *FS) Status() Status {
-	s := Status{Source: f.source(), Since: f.since, ReadOnly: f.o.ReadOnly, Cache: f.o.Cache.Stats()}
+	s := Status{Source: f.source(), Since: f.since, ReadOnly: f.o.ReadOnly, Warms: f.Warms(), Cache: f.o.Cache.Stats()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for up := range f.uploads {

@@ -34,7 +34,8 @@ type config struct {
 	CacheDir    string   // "" = the default place
 	CacheSize   byteSize // with CacheSizeSet; else from what is free
 	SizeGiven   bool
-	LogFile     string // "" = standard error in front, the default place in the background
+	Memory      byteSize // of the daemon as a whole
+	LogFile     string   // "" = standard error in front, the default place in the background
 	Verbose     bool
 	DebugFuse   bool
 	Foreground  bool
@@ -79,6 +80,8 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.DurationVar(&c.TTL, "ttl", time.Minute, "how long names, sizes and listings are trusted; 0 asks the store each time")
 	f.StringVar(&c.CacheDir, "cache-dir", "", "cache folder of this mount alone (default: on $TMPDIR in a batch job, else ~/.cache/allasfs)")
 	f.Var(&c.CacheSize, "cache-size", "bytes on disk that the cache may take, 0 = memory only (default: half of what is free, 20G at most)")
+	c.Memory = defaultMemory
+	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "log more")
 	f.BoolVar(&c.DebugFuse, "debug-fuse", false, "log every request of the kernel")
@@ -120,6 +123,8 @@ func (c *config) complete(cmd *cobra.Command, src, dir string) error {
 // check refuses what cannot work together.
 func (c *config) check() error {
 	switch {
+	case c.Memory < minMemory:
+		return exit.New(exit.Usage, "give --memory 64M or more, or leave it out", "%s of memory are too little to work with", human(int64(c.Memory)))
 	case c.TTL < 0 || c.StopTimeout < 0:
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):

@@ -49,6 +49,7 @@ func serve(ctx context.Context, s *streams, c config, p *parent) error {
 	if err := harden(); err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
+	limitMemory(c.Memory)
 	d := &daemon{config: c, stopped: make(chan struct{})}
 	if err := d.start(ctx, p != nil); err != nil {
 		err = errors.Join(err, d.abandon(), d.close())
@@ -157,6 +158,7 @@ func (d *daemon) openControl(context.Context) error {
 	d.control, err = control.Serve(dir, control.Record{
 		Mountpoint: d.config.Dir, Source: d.name, Since: time.Now(), Version: version(),
 		CacheDir: d.caches.main.Stats().Dir, LogFile: d.logFile, Mode: d.server.Mode(), Dev: d.place.Dev,
+		Memory: int64(d.config.Memory),
 	}, d, d.log)
 	return err
 }

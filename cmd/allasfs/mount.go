@@ -26,7 +26,7 @@ finishes the uploads first. A second SIGTERM, or --stop-timeout, cuts that short
 not in the store then stays in the cache folder, and the next mount of the same source
 sends it.
 
-Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE,
+Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE,
 project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http,
 nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
 What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`

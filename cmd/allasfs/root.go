@@ -18,6 +18,7 @@ a directory a bucket, a file an object, plain objects that every other S3 client
   allasfs mount ~/allas            every bucket of the project
   allasfs mount bucket ~/data      one bucket
   allasfs status                   what is mounted, cached and being uploaded
+  allasfs warm ~/allas/bucket      downloads into the cache ahead of a job
   allasfs umount ~/allas           waits for uploads, then unmounts
 
 Credentials are found where allas-conf, rclone, aws and s3cmd leave them. If something
@@ -44,6 +45,7 @@ func rootCommand(s *streams) *cobra.Command {
 		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(mountCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
+		warmCommand(s), evictCommand(s), cacheCommand(s),
 		doctorCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), probeCommand())
 	return root
 }

@@ -35,6 +35,8 @@ import (
 //	s3put BUCKET KEY TEXT       makes an object
 //	[!] s3is BUCKET KEY FILE    the object has the file's bytes
 //	s3 slow TIME|fast           each upload takes so long
+//	s3 slowread TIME|fast       each download takes so long
+//	s3 locked KEY               the object cannot be downloaded; ends with s3 fast
 //	s3 quota BYTES|none         what the buckets may hold
 //	s3 clock OFFSET             the server's clock differs by so much
 const scripts = "testdata/script"
@@ -308,6 +310,22 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 		s.Fault(func(r s3test.Request) *s3test.Fault {
 			if r.Op == "PutObject" || r.Op == "UploadPart" {
 				return &s3test.Fault{Before: d}
+			}
+			return nil
+		})
+	case "slowread":
+		d, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		s.Fault(func(r s3test.Request) *s3test.Fault {
+			if r.Op == "GetObject" {
+				return &s3test.Fault{Before: d}
+			}
+			return nil
+		})
+	case "locked":
+		s.Fault(func(r s3test.Request) *s3test.Fault {
+			if r.Op == "GetObject" && r.Key == args[1] {
+				return &s3test.Fault{Status: 403}
 			}
 			return nil
 		})

@@ -130,6 +130,10 @@ func (st state) print(b *strings.Builder) {
 	c := r.Status.Cache
 	line("cache", "%s of %s, %s, %s%s", human(c.Used), human(c.Size), count(c.Files, "file"), hits(c.Hits, c.Misses), prefixed("; ", c.LastError))
 	line("", "%s", c.Dir)
+	line("memory", "%s", memoryUse(r.Record))
+	for i, l := range warmStatus(r.Status.Warms) {
+		line(onlyFirst(i, "warming"), "%s", l)
+	}
 	printUploads(line, r.Status.Uploads)
 	printKept(line, r.Status.Drafts, st.Mountpoint)
 	printAttrs(line, r.Status.Attrs)

@@ -26,6 +26,7 @@ type Record struct {
 	CacheDir   string    `json:"cache_dir"`
 	LogFile    string    `json:"log_file,omitempty"` // "" = standard error
 	Mode       string    `json:"mode,omitempty"`     // what the kernel granted
+	Memory     int64     `json:"memory,omitempty"`   // bytes that the daemon may take, 0 = no limit
 	Dev        string    `json:"dev"`                // the mount's device number, major:minor
 
 	file string

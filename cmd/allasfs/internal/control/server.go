@@ -28,6 +28,7 @@ type Daemon interface {
 	RecoverSend(ctx context.Context, id string, force bool) error
 	RecoverSave(ctx context.Context, id, file string) error
 	RecoverDrop(ctx context.Context, id string) error
+	CacheDaemon
 }
 
 // Report is the answer to a question for status.
@@ -155,6 +156,7 @@ func handler(r Record, d Daemon) http.Handler {
 	call("recover/send", func(ctx context.Context, q Request) error { return d.RecoverSend(ctx, q.ID, q.Force) })
 	call("recover/save", func(ctx context.Context, q Request) error { return d.RecoverSave(ctx, q.ID, q.File) })
 	call("recover/drop", func(ctx context.Context, q Request) error { return d.RecoverDrop(ctx, q.ID) })
+	cacheCalls(mux, d)
 	return mux
 }
 
