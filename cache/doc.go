@@ -46,6 +46,14 @@ recently used one first and as a whole, over restarts too (the order is that of 
 blocks that were not used for longest are punched out of open files. What finds no room is not cached. A reader that races with this notices:
 the blocks are marked absent and a counter grows before bytes go, and a reader looks at the counter after its pread.
 
+# Files lent
+
+A [Backing] is the data file of a version that is whole on disk, for the kernel to read without this package. Nobody compares what is read that way, so
+a file is lent only after each block was compared with its checksum in this daemon's life: at download, or, of what an earlier daemon left, when it is
+first asked for. Up to 128 MiB are compared while the caller waits; for more the answer is no until a goroutine has compared them. Nothing on disk says
+that a file was checked before, so neither a crash nor a power cut can make one trusted. No block is punched out of a lent file, and it
+counts as used until it is given back.
+
 # Drafts
 
 A [Draft] is a table of pieces (local bytes, a range of the base version, zeros), a sparse data file for the local ones, and a journal. Making
@@ -69,6 +77,6 @@ In this order; none is held while a source is asked.
 	Cache.mu         everything in memory; nothing is done under it but memory
 
 version.attaching comes before Cache.names, the other two after it. Which blocks are present is read without a lock and changed under Cache.mu.
-Goroutines: one a running download, and one that writes to the disk; [Cache.Close] waits for all.
+Goroutines: one a running download, one that writes to the disk, and one a large version that is compared before it is lent; [Cache.Close] waits for all.
 */
 package cache
