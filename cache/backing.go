@@ -12,8 +12,10 @@ import (
 const checkAtOnce = 128 << 20
 
 // Backing is the data file of a version that is whole on disk, every block compared with its checksum in this daemon's life, lent to somebody who reads
-// it past this package. Until Close no block of it is taken out, and its bytes count as used; when all that is on disk is lent and the cache is full,
-// nothing more is cached. A version that is dropped or removed meanwhile loses its name only: the file stays readable.
+// it past this package. Until Close the version is not evicted and its bytes count as used. The kernel gives a file back while a mapping of it lives, and
+// does not tell when that ends: so a file that was lent once is never cut or punched. It is removed whole, when nobody has it open, and the file
+// system keeps its bytes for the mapping. A sticky bit on the file says so, also to a later daemon. When all that is on disk is lent or open so and the
+// cache is full, nothing more is cached.
 type Backing struct {
 	v     *version
 	file  *os.File
@@ -28,7 +30,10 @@ func (f *File) Backing() *Backing {
 	if d == nil || v.size == 0 || v.held.Load() < v.size || !v.checkAll(d) || !v.lend() {
 		return nil
 	}
-	fd, err := unix.FcntlInt(d.data.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := -1, d.mark()
+	if err == nil {
+		fd, err = unix.FcntlInt(d.data.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	}
 	if err != nil {
 		v.takeBack()
 		return nil
@@ -62,6 +67,21 @@ func (v *version) lend() bool {
 	v.lent++
 	return true
 }
+
+// mark notes on the file that it was lent; the version is lent already.
+func (d *diskFile) mark() error {
+	if d.mapped.Load() {
+		return nil
+	}
+	err := d.data.Chmod(0o600 | os.ModeSticky)
+	if err == nil {
+		d.mapped.Store(true)
+	}
+	return err
+}
+
+// keeps tells that no block may be taken out of the file. The caller holds Cache.mu.
+func (v *version) keeps(d *diskFile) bool { return v.lent > 0 || d.mapped.Load() }
 
 func (v *version) takeBack() {
 	v.c.mu.Lock()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -66,7 +67,24 @@ func TestBackingIsWholeAndRight(t *testing.T) {
 	}
 }
 
-// While a file is lent the cache makes room elsewhere, or keeps less; afterwards the file is like any other.
+// press reads 32 MiB through a cache of 8, and checks the bound.
+func press(t testing.TB, c *Cache) {
+	t.Helper()
+	p := make([]byte, 128*kib)
+	big := &pattern{size: 32 * mib}
+	f := c.File(keyID(1), big.size, big)
+	defer f.Close()
+	for off := int64(0); off < big.size; off += int64(len(p)) {
+		checkRead(t, f, off, p)
+	}
+	settled(t, c)
+	if s := c.Stats(); s.Used > s.Size {
+		t.Errorf("%d bytes on disk, bound %d", s.Used, s.Size)
+	}
+}
+
+// While a file is lent, and as long as anybody has it open then, the cache makes room elsewhere, or keeps less; also after a restart: a mapping of the
+// file may have outlived the daemon.
 func TestLentFileStaysWhole(t *testing.T) {
 	o := testOptions(t)
 	o.Size = 8 * mib
@@ -79,36 +97,55 @@ func TestLentFileStaysWhole(t *testing.T) {
 	if b == nil {
 		t.Fatal("not lent")
 	}
-	press := func() {
-		p := make([]byte, 128*kib)
-		big := &pattern{size: 32 * mib}
-		g := c.File(keyID(1), big.size, big)
-		defer g.Close()
-		for off := int64(0); off < big.size; off += int64(len(p)) {
-			checkRead(t, g, off, p)
-		}
-		settled(t, c)
-		if used := c.Stats().Used; used > o.Size {
-			t.Errorf("%d bytes on disk, bound %d", used, o.Size)
-		}
+	fd, err := unix.Dup(b.Fd()) // as a mapping does
+	if err != nil {
+		t.Fatal(err)
 	}
-	press()
-	wantLent(t, b, s)
-	c.names.Lock()
-	c.dropLocked(testID.name())
-	c.names.Unlock()
+	mapping := &Backing{file: os.NewFile(uintptr(fd), "mapping")}
+	defer mapping.file.Close()
+	press(t, c)
+	wantLent(t, mapping, s)
+	b.Close()
+	press(t, c)
+	wantLent(t, mapping, s)
+	f.Close()
+	c.Close()
+
+	c = mustOpen(t, o)
+	f = c.File(testID, 5*mib, s)
+	readRange(t, f, s, 0, 5*mib)
+	press(t, c)
+	wantLent(t, mapping, s)
+	f.Close()
+	press(t, c)
+	wantLent(t, mapping, s)
+	if f = c.File(testID, 5*mib, s); f.Cached() != 0 {
+		t.Error("a file that nobody has open was not evicted")
+	}
+	f.Close()
+	checkUsed(t, c)
+}
+
+// A version that is dropped while it is lent keeps its bytes, and they are counted until it is given back.
+func TestLentFileIsDropped(t *testing.T) {
+	c := mustOpen(t, testOptions(t))
+	s := newSource(5 * mib)
+	f := c.File(testID, 5*mib, s)
+	defer f.Close()
+	readRange(t, f, s, 0, 5*mib)
+	settled(t, c)
+	b := f.Backing()
+	if b == nil {
+		t.Fatal("not lent")
+	}
+	c.Drop(testID)
 	wantLent(t, b, s)
 	if used := c.Stats().Used; used < 5*mib {
 		t.Errorf("%d bytes counted, the dropped file still takes 5 MiB", used)
 	}
 	b.Close()
-	f.Close()
-	f = c.File(testID, 5*mib, s)
-	defer f.Close()
-	readRange(t, f, s, 0, 5*mib)
-	press()
-	if f.Cached() == f.Size() {
-		t.Error("nothing was taken from a file that is not lent any more")
+	if used := c.Stats().Used; used != 0 {
+		t.Errorf("%d bytes counted, and nothing is left", used)
 	}
-	checkUsed(t, c)
+	readRange(t, f, s, 0, 5*mib)
 }

@@ -109,7 +109,7 @@ func (c *Cache) segments() (segs []segment, held []*version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, v := range c.versions {
-		if !v.inUse() || v.lent > 0 || v.disk.Load() == nil {
+		if d := v.disk.Load(); !v.inUse() || d == nil || v.keeps(d) {
 			continue
 		}
 		v.holds++
@@ -131,7 +131,7 @@ func (c *Cache) punchSegment(s segment) bool {
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	c.mu.Lock()
-	if v.lent > 0 { // since segments looked
+	if v.keeps(d) { // since segments looked
 		c.mu.Unlock()
 		return false
 	}

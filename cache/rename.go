@@ -119,7 +119,7 @@ func (c *Cache) dropLocked(name string) {
 	}
 	c.unlink(name)
 	if v != nil {
-		if d := v.disk.Load(); d != nil && !lent {
+		if d := v.disk.Load(); d != nil && !lent && !d.mapped.Load() {
 			if err := d.data.Truncate(0); err != nil { // readers that have it open do not keep the space
 				c.diskFailed("drop", err)
 			}

@@ -35,7 +35,7 @@ type version struct {
 	name    string
 	opens   int   // Files
 	holds   int   // downloads and writes under way
-	lent    int   // Backings: no block is taken out of the file
+	lent    int   // Backings
 	stored  bool  // the files exist
 	loaded  bool  // the bitmaps hold what the index says
 	dead    bool  // dropped: nothing is written any more
@@ -53,6 +53,7 @@ type version struct {
 type diskFile struct {
 	data, index *os.File
 	salt        uint64
+	mapped      atomic.Bool // it was lent once: a mapping of it may live, see Backing
 }
 
 func (d *diskFile) close() {
@@ -267,6 +268,7 @@ func (v *version) checkHeader(d *diskFile, id ID) error {
 		return errIndex
 	}
 	d.salt = h.salt
+	d.mapped.Store(st.Mode()&os.ModeSticky != 0)
 	return nil
 }
 

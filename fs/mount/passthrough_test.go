@@ -10,6 +10,9 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"allasfs/cache"
+	"allasfs/s3"
 )
 
 func readOnly(o *setup) { o.fs.ReadOnly, o.mount.ReadOnly = true, true }
@@ -185,4 +188,25 @@ func TestRefusedPassthrough(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMappingOutlivesRelease: the kernel says RELEASE while a mapping of a file in passthrough lives, which is why the cache never cuts a file that was lent.
+func TestMappingOutlivesRelease(t *testing.T) {
+	m := passMount(t)
+	data := string(randomBytes(1 << 20))
+	m.put("f", data)
+	m.cached("f", data)
+	f := must[*os.File](t)(os.Open(m.path("f")))
+	pages := must[[]byte](t)(unix.Mmap(int(f.Fd()), 0, len(data), unix.PROT_READ, unix.MAP_SHARED)) // faults go past the daemon, which is this process
+	ok(t, f.Close())
+	m.idle()
+	o := must[s3.Object](t)(m.other.Head(t.Context(), m.bucket, "f"))
+	held := m.cache.File(cache.ID{Store: "test", Bucket: m.bucket, Key: "f", ETag: o.ETag}, o.Size, nil)
+	defer held.Close()
+	if held.Cached() != o.Size {
+		t.Fatal("this is not the file that was lent")
+	}
+	m.cache.Drop(cache.ID{Store: "test", Bucket: m.bucket, Key: "f", ETag: o.ETag}) // a version that somebody has open is emptied at once
+	wantSame(t, "the mapping", string(pages), data)
+	ok(t, unix.Munmap(pages))
 }
