@@ -59,6 +59,10 @@ func noPassthrough(server *fuse.Server, readOnly bool) string {
 	case server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0:
 		return "the kernel has none"
 	}
+	// It looks at the caller before it looks at the descriptor.
+	if _, errno := server.RegisterBackingFd(&fuse.BackingMap{Fd: -1}); errno == syscall.EPERM {
+		return refusal(errno)
+	}
 	return ""
 }
 

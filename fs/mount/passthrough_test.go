@@ -24,6 +24,13 @@ func passMount(t *testing.T, change ...func(*setup)) *mounted {
 	if why := m.server.bridge.backings.why; why != "" {
 		t.Skip("no passthrough here: " + why)
 	}
+	file := must[*os.File](t)(os.Create(t.TempDir() + "/file")) // beside the cache
+	defer file.Close()
+	id, errno := m.server.fuse.RegisterBackingFd(&fuse.BackingMap{Fd: int32(file.Fd())})
+	if errno != 0 {
+		t.Skip("the kernel takes no file from here: " + errno.Error())
+	}
+	m.server.fuse.UnregisterBackingFd(id)
 	return m
 }
 
@@ -148,6 +155,21 @@ func TestWritableMountAsksTheDaemon(t *testing.T) {
 	if mode := m.server.Mode(); !strings.Contains(mode, "no passthrough: the mount is writable") {
 		t.Errorf("mode %q", mode)
 	}
+}
+
+// TestOrdinaryUserAsksTheDaemon: who may not have passthrough reads all the same, and the mode says why from the start.
+func TestOrdinaryUserAsksTheDaemon(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may")
+	}
+	m := newMount(t, readOnly)
+	if mode := m.server.Mode(); !strings.Contains(mode, "no passthrough: ") {
+		t.Errorf("mode %q", mode)
+	}
+	data := string(randomBytes(1 << 20))
+	m.put("f", data)
+	m.cached("f", data)
+	m.wantFile("f", data)
 }
 
 // refusing is a kernel that takes no file.
