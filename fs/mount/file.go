@@ -137,8 +137,9 @@ func (b *bridge) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 
 // Release implements fuse.RawFileSystem.
 func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
-	if f := b.files.remove(in.Fh); f != nil {
+	if f := b.files.get(in.Fh); f != nil {
 		b.backings.release(f.handle.Node())
+		b.files.remove(in.Fh)
 		f.release()
 	}
 }

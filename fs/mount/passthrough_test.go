@@ -103,7 +103,10 @@ func TestOneModeAnInode(t *testing.T) {
 	wantSame(t, "f", string(got), data)
 	ok(t, first.Close())
 	m.idle()
-	if left := len(m.server.bridge.backings.inodes); left != 0 {
+	b := &m.server.bridge.backings
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if left := len(b.inodes); left != 0 {
 		t.Errorf("%d inodes are still counted", left)
 	}
 }
