@@ -12,7 +12,8 @@ import (
 	"allasfs/fs"
 )
 
-// minPassthrough is the size in bytes below which registering a file costs more than its pages do: what the kernel keeps of it serves the next open.
+// minPassthrough is the size in bytes of the smallest file that is registered. Of smaller ones the kernel keeps the pages, which serve the next open
+// without an ioctl; the number is an estimate.
 const minPassthrough = 256 << 10
 
 // registrar takes files that the kernel reads past the daemon: *fuse.Server.
@@ -21,9 +22,9 @@ type registrar interface {
 	UnregisterBackingFd(id int32) syscall.Errno
 }
 
-// backings decides how the kernel reads each file. The kernel allows one mode an inode: while a handle or mapping of it lives, an open in the other mode
-// is EIO. So the first opener decides, and the others follow until the last is released. The kernel has let go of a handle before it says so by RELEASE,
-// so what is counted here is never less than what it holds.
+// backings decides how the kernel reads each file. The kernel allows one mode an inode: while a handle or mapping of it lives, an open in the other
+// mode is EIO. So the first opener decides, and the others follow until the last is released. The kernel has let go of a handle before it says so by
+// RELEASE, so what is counted here is never less than what it holds.
 type backings struct {
 	log    *slog.Logger
 	opens  atomic.Int64 // in passthrough

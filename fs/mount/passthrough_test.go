@@ -215,7 +215,8 @@ func TestRefusedPassthrough(t *testing.T) {
 	}
 }
 
-// TestMappingOutlivesRelease: the kernel says RELEASE while a mapping of a file in passthrough lives, which is why the cache never cuts a file that was lent.
+// TestMappingOutlivesRelease: the kernel says RELEASE while a mapping of a file in passthrough lives, which is why the cache never cuts a file that
+// was lent.
 func TestMappingOutlivesRelease(t *testing.T) {
 	m := passMount(t)
 	data := string(randomBytes(1 << 20))
