@@ -57,6 +57,15 @@ the blocks are marked absent and a counter grows before bytes go, and a reader l
 
 [Cache.Held] lists what is there by reading the headers, and [Cache.Evict] removes versions by name; both leave what is in use.
 
+# Files lent
+
+A [Backing] is the data file of a version that is whole on disk, for the kernel to read without this package. Nobody compares what is read that way,
+so a file is lent only after each block was compared with its checksum in this daemon's life: at download, or, of what an earlier daemon left, when it
+is first asked for. Up to 128 MiB are compared while the caller waits; for more the answer is no until a goroutine has compared them. Nothing on disk
+says that a file was checked before, so neither a crash nor a power cut can make one trusted. A lent file counts as used and is not evicted until it
+is given back; and since a mapping of it may live longer, unseen, it is never punched or cut from then on, over restarts too (its sticky bit says so),
+only removed whole when no File of it is open.
+
 # Drafts
 
 A [Draft] is a table of pieces (local bytes, a range of the base version, zeros), a sparse data file for the local ones, and a journal. Making
@@ -80,6 +89,6 @@ In this order; none is held while a source is asked.
 	Cache.mu         everything in memory; nothing is done under it but memory
 
 version.attaching comes before Cache.names, the other two after it. Which blocks are present is read without a lock and changed under Cache.mu.
-Goroutines: one a running download, and one that writes to the disk; [Cache.Close] waits for all.
+Goroutines: one a running download, one that writes to the disk, one a large version that is compared before it is lent; [Cache.Close] waits for all.
 */
 package cache

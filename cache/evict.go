@@ -116,7 +116,7 @@ func (c *Cache) segments() (segs []segment, held []*version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, v := range c.versions {
-		if !v.inUse() || v.disk.Load() == nil {
+		if d := v.disk.Load(); !v.inUse() || d == nil || v.keeps(d) {
 			continue
 		}
 		v.holds++
@@ -138,6 +138,10 @@ func (c *Cache) punchSegment(s segment) bool {
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	c.mu.Lock()
+	if v.keeps(d) { // since segments looked
+		c.mu.Unlock()
+		return false
+	}
 	for b := first; b < last; b++ {
 		v.drop(b)
 	}

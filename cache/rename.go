@@ -105,9 +105,13 @@ func (c *Cache) Drop(id ID) {
 func (c *Cache) dropLocked(name string) {
 	c.mu.Lock()
 	v, bytes := c.take(name)
+	lent := v != nil && v.lent > 0
 	if v != nil {
 		v.holds++
 		c.forget(v)
+	}
+	if lent {
+		v.owed = bytes
 	}
 	c.mu.Unlock()
 	if v == nil && bytes == 0 {
@@ -115,12 +119,15 @@ func (c *Cache) dropLocked(name string) {
 	}
 	c.unlink(name)
 	if v != nil {
-		if d := v.disk.Load(); d != nil {
+		if d := v.disk.Load(); d != nil && !lent && !d.mapped.Load() {
 			if err := d.data.Truncate(0); err != nil { // readers that have it open do not keep the space
 				c.diskFailed("drop", err)
 			}
 		}
 		c.unopen(v, 0, 1)
+	}
+	if lent {
+		return
 	}
 	c.mu.Lock()
 	c.used -= bytes

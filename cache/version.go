@@ -35,10 +35,13 @@ type version struct {
 	name    string
 	opens   int   // Files
 	holds   int   // downloads and writes under way
+	lent    int   // Backings
 	stored  bool  // the files exist
 	loaded  bool  // the bitmaps hold what the index says
 	dead    bool  // dropped: nothing is written any more
+	checks  bool  // checkLater is at it
 	bytes   int64 // on disk
+	owed    int64 // of a dropped version: used until its last Backing is closed
 	touched time.Time
 	mem     map[int64]*block
 	fetches map[*fetch]struct{}
@@ -52,6 +55,7 @@ type version struct {
 type diskFile struct {
 	data, index *os.File
 	salt        uint64
+	mapped      atomic.Bool // it was lent once: a mapping of it may live, see Backing
 }
 
 func (d *diskFile) close() {
@@ -82,7 +86,7 @@ func (v *version) blockLen(b int64) int64 {
 }
 
 // inUse is true while files or work of the version are open. The caller holds Cache.mu.
-func (v *version) inUse() bool { return v.opens > 0 || v.holds > 0 }
+func (v *version) inUse() bool { return v.opens > 0 || v.holds > 0 || v.lent > 0 }
 
 // dataName and indexName are the version's files, below the folder.
 func dataName(name string) string  { return filepath.Join(formatDir, name[:2], name+".data") }
@@ -269,6 +273,7 @@ func (v *version) checkHeader(d *diskFile, id ID) error {
 		return errIndex
 	}
 	d.salt = h.salt
+	d.mapped.Store(st.Mode()&os.ModeSticky != 0)
 	return nil
 }
 

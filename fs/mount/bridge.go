@@ -27,12 +27,15 @@ type bridge struct {
 
 	files table[*file]
 	dirs  table[*dir]
+
+	backings backings // the files that the kernel reads without asking
 }
 
 var _ fuse.RawFileSystem = (*bridge)(nil)
 
 func newBridge(f *fs.FS, log *slog.Logger) *bridge {
 	b := &bridge{RawFileSystem: fuse.NewDefaultRawFileSystem(), fs: f, ttl: f.TTL(), log: log, notifier: newNotifier(log)}
+	b.backings.log = log
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	return b
 }

@@ -26,6 +26,24 @@
 //	st_blksize            128 KiB: stdio and Python buffer that much, where 4 KiB would cost a request for every page written
 //	splice                off: replies are copied from memory, where the bytes are
 //
+// # Passthrough
+//
+// On a read-only mount by root, the kernel reads a file of 256 KiB or more that is whole in the cache from the cache's own file, without the daemon
+// (FOPEN_PASSTHROUGH; Linux 6.9). The version is lent by [allasfs/cache.File.Backing]: each block was compared with its checksum before, and none is
+// taken out from then on. The kernel allows one mode an inode, and answers EIO to an open in another while a handle or
+// mapping lives: so the first opener decides (see backings). Smaller files are served by the kernel's pages, which outlive the close.
+//
+// On 2 cores, 192 MiB in the page cache of the disk: 1 MiB reads at 0.86 to 1.28 of the speed of the cache's file itself, by the daemon 0.09 to 0.19;
+// random 4 KiB reads at 0.68 to 0.82, by the daemon 0.03 to 0.05.
+//
+// A writable mount does without. An inode in passthrough cannot leave that mode while it is open, and the kernel opens the lent file with the flags
+// of the caller: a writer's shared mapping would change the cached version itself, and readers beside a writer would not see what it wrote. A private
+// copy for the writer does not help: such a mapping holds the lent file and not the inode, so that what is written by it after close(2) would never
+// be seen here.
+//
+// The kernel refuses without CAP_SYS_ADMIN (EPERM), and when the cache folder is on a stacked file system as overlayfs (ELOOP): then the first refusal
+// is logged, and the daemon reads from there on. A lack of descriptors or memory sends that one open to the daemon. Mode tells.
+//
 // # Interrupts
 //
 // The kernel interrupts a request at any signal to the waiting thread, SIGCHLD or a profiler's timer included, and does not say which. A program does

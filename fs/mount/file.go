@@ -23,8 +23,12 @@ type file struct {
 func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) {
 	out.Fh = b.files.add(&file{handle: h, append: flags&syscall.O_APPEND != 0})
 	out.OpenFlags = 0
-	if h.KeepCache() {
-		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
+	id := b.backings.open(h)
+	switch {
+	case id != 0:
+		out.OpenFlags, out.BackingID = fuse.FOPEN_PASSTHROUGH, id
+	case h.KeepCache():
+		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
 	if flags&syscall.O_ACCMODE == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
@@ -133,7 +137,9 @@ func (b *bridge) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 
 // Release implements fuse.RawFileSystem.
 func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
-	if f := b.files.remove(in.Fh); f != nil {
+	if f := b.files.get(in.Fh); f != nil {
+		b.backings.release(f.handle.Node())
+		b.files.remove(in.Fh)
 		f.release()
 	}
 }

@@ -82,6 +82,7 @@ func (s *Server) serve(f *fs.FS, fd int, o Options) error {
 		return fmt.Errorf("the kernel's FUSE does not answer: %w", err)
 	}
 	s.fuse = server
+	b.backings.start(server, noPassthrough(server, f.ReadOnly()))
 	b.notifier.start(server)
 	f.SetNotifier(b.notifier)
 	go func() {
@@ -104,6 +105,7 @@ func (s *Server) ended(f *fs.FS) {
 	s.bridge.stop()
 	s.bridge.notifier.close()
 	for _, open := range s.bridge.files.drain() {
+		s.bridge.backings.release(open.handle.Node())
 		open.release()
 	}
 	for _, open := range s.bridge.dirs.drain() {
@@ -200,6 +202,7 @@ func (s *Server) Mode() string {
 	if s.ahead != "" {
 		words = append(words, "read-ahead "+s.ahead+" KiB")
 	}
+	words = append(words, s.bridge.backings.mode())
 	if k.Flags64()&extraCapabilities != extraCapabilities {
 		words = append(words, "an old kernel: small writes are slow")
 	}
