@@ -20,6 +20,13 @@
 // Metadata is trusted for Options.TTL, so another client's change is seen at the first open after that (close-to-open); own changes show at once: they
 // are laid over listings that began earlier (FS.note).
 //
+// # Files in order
+//
+// Who reads the files of a listed directory in the order of the listing (walker: forwards, backwards, every n-th, those of one extension), one program or
+// several that share them, gets the next ones fetched ahead: files of up to 1 MiB, whole, one GET each, behind what readers wait for. Two files in
+// a row begin it; the window grows by one with each file that was of use, halves with each that was not, and ends with the reading. The
+// next directory of a tree goes on with the window of the last. What is fetched is a version in the cache, so nothing old can be shown by it.
+//
 // # Writing
 //
 // The first write to a file makes a draft (package cache), a table of local bytes, ranges of the version that was there, and zeros; nothing is

@@ -73,6 +73,9 @@ type FS struct {
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	errors   []ErrorRecord
 	space    spaceCache
+	ahead    aheads
+	visits   uint64    // files read for the first time since they were opened
+	finished []*walker // that looked ahead to the end of a directory, the latest last
 	closed   bool
 }
 

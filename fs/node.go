@@ -89,6 +89,7 @@ type node struct {
 	children map[string]*node  // known ones
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
+	walkers  walkers           // who reads its files in order
 	misses   int               // names asked for one by one since the last listing
 	held     bool              // exists here though the store may show nothing of it yet
 	empty    bool              // held, and nothing below it was ever stored
