@@ -18,7 +18,7 @@
 // A version is (bucket, key, ETag). A file's node stands for one version or for local changes of it, never for two versions: when another client
 // replaces an object while it is open here, its name gets a new node and the open handles keep the old version, or get ESTALE when its bytes are gone.
 // Metadata is trusted for Options.TTL, so another client's change is seen at the first open after that (close-to-open); own changes show at once: they
-// are laid over listings that began earlier (FS.note).
+// are laid over listings that began earlier (FS.note). Nodes that the kernel forgets stay, some thousands of them, while they are trusted (keepIdle).
 //
 // # Files in order
 //

@@ -17,7 +17,7 @@ type Status struct {
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Cache    cache.Stats   `json:"cache"`
-	Nodes    int           `json:"nodes"`
+	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
 }
 
@@ -54,6 +54,9 @@ func (f *FS) Status() Status {
 		s.Uploads = append(s.Uploads, UploadState{up.path, up.size, min(up.sent.Load(), up.size)})
 	}
 	for _, n := range f.nodes {
+		if !n.idle || n.refs > 0 {
+			s.Nodes++
+		}
 		if n.draft == nil || n.unlinked {
 			continue
 		}
@@ -68,7 +71,7 @@ func (f *FS) Status() Status {
 	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)
-	s.Nodes, s.Handles = len(f.nodes), f.handles
+	s.Handles = f.handles
 	return s
 }
 
