@@ -2,6 +2,8 @@ package fs
 
 import (
 	"context"
+	"io"
+	"sync/atomic"
 	"time"
 
 	"allasfs/cache"
@@ -26,6 +28,7 @@ type ahead struct {
 	pos   int           // which of the walker's steps it is
 	taken chan struct{} // closed, under FS.mu, when it leaves FS.ahead: somebody reads it
 	drop  context.CancelFunc
+	there atomic.Bool // all bytes came
 }
 
 // aheads are the files that are fetched ahead and that nobody reads yet. Guarded by FS.mu.
@@ -59,8 +62,8 @@ func (f *FS) dropAhead(a *ahead) {
 	a.drop()
 }
 
-// fetchAhead asks for a version on behalf of w, which counts it among its steps; false when there is no room. One that is asked for already, by whomever,
-// is not asked for again. Needs f.mu.
+// fetchAhead asks for a version on behalf of w, which counts it among its steps; false when there is no room. One that is asked for already is not
+// asked for again. Needs f.mu.
 func (f *FS) fetchAhead(w *walker, v s3.Version, name string, at, pos int) bool {
 	id := f.cacheID(v)
 	if f.ahead.files[id] != nil {
@@ -85,10 +88,11 @@ func (f *FS) fetchAhead(w *walker, v s3.Version, name string, at, pos int) bool 
 // reader, if one comes, asks by itself and is told.
 func (f *FS) runAhead(ctx context.Context, a *ahead, v s3.Version) {
 	defer a.drop()
-	r := f.o.Cache.File(a.id, v.Size, source{f.o.Store, v})
+	r := f.o.Cache.File(a.id, v.Size, arriving{source{f.o.Store, v}, a})
 	defer r.Close()
 	err := r.Fill(ctx, 0, v.Size)
 	if err == nil {
+		a.there.Store(true)
 		select {
 		case <-a.taken:
 			return
@@ -103,4 +107,33 @@ func (f *FS) runAhead(ctx context.Context, a *ahead, v s3.Version) {
 		f.ahead.remove(a)
 		a.by.waste()
 	}
+}
+
+// arriving is the source of a file that is fetched ahead: it tells when the last byte came, which is before the disk has it.
+type arriving struct {
+	source
+	a *ahead
+}
+
+// Get implements cache.Source.
+func (s arriving) Get(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	body, err := s.source.Get(ctx, off, n)
+	if err != nil || off+n < s.a.size {
+		return body, err
+	}
+	return &arrivingBody{body, n, s.a}, nil
+}
+
+type arrivingBody struct {
+	io.ReadCloser
+	left int64
+	a    *ahead
+}
+
+func (b *arrivingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left <= 0 {
+		b.a.there.Store(true)
+	}
+	return n, err
 }

@@ -92,7 +92,7 @@ func (w *world) held(id cache.ID, size int64) int64 {
 	return r.Cached()
 }
 
-// TestFetchAhead: who reads files in the order of the listing finds the next ones there, each for one GET; the window grows by what is used.
+// TestFetchAhead: who reads files in the order of the listing finds the next ones there, each for one GET.
 func TestFetchAhead(t *testing.T) {
 	orders := map[string]func(i int) int{
 		"forwards":    func(i int) int { return i },
@@ -112,7 +112,7 @@ func TestFetchAhead(t *testing.T) {
 				w.wantRead("d/" + names[order(i)])
 			}
 			w.settled()
-			if n := w.asked(); n < 18 || n > 12+2*walkerMost/4 {
+			if n := w.asked(); n < 12+walkerFirst || n > 12+24 {
 				t.Errorf("12 files read, %d fetched", n)
 			}
 			for i := 12; i < 20; i++ {
@@ -172,7 +172,7 @@ func TestFetchAheadOneExtension(t *testing.T) {
 		w.wantRead(fmt.Sprintf("d/f%03d.bam", i))
 	}
 	w.settled()
-	if n := w.asked(); n < 60 {
+	if n := w.asked(); n < 50+walkerFirst {
 		t.Errorf("%d files fetched of which 50 were read", n)
 	}
 	for _, r := range w.srv.Log() {
@@ -182,7 +182,7 @@ func TestFetchAheadOneExtension(t *testing.T) {
 	}
 }
 
-// TestFetchAheadNextDirectory: in a tree that is walked the next directory's files come as far ahead as those of the one before, from its first file on.
+// TestFetchAheadNextDirectory: in a tree that is walked the next directory's files come as far ahead as the last one's, from its first file on.
 func TestFetchAheadNextDirectory(t *testing.T) {
 	w := newWorld(t)
 	for _, nm := range w.tree("a", 20, "f%03d") {
@@ -191,8 +191,32 @@ func TestFetchAheadNextDirectory(t *testing.T) {
 	names := w.tree("b", 40, "f%03d")
 	w.settled()
 	w.srv.ResetCounts()
+	w.f.mu.Lock()
+	if len(w.f.finished) != 1 {
+		t.Fatalf("%d walkers came to the end", len(w.f.finished))
+	}
+	w.f.finished[0].want = 14
+	w.f.mu.Unlock()
 	w.wantRead("b/" + names[0])
 	w.wantAsked(15)
+}
+
+// TestWindowOfWalker: it grows while files are asked for too late, stays when they are there in time, and shrinks by what nobody read.
+func TestWindowOfWalker(t *testing.T) {
+	w := &walker{step: 1, need: 1, want: walkerFirst}
+	for range 2 * walkerMost {
+		w.hit(&ahead{})
+	}
+	if w.want != walkerMost {
+		t.Errorf("window of %d after late files, want %d", w.want, walkerMost)
+	}
+	w.waste()
+	there := &ahead{}
+	there.there.Store(true)
+	w.hit(there)
+	if w.want != walkerMost/2 {
+		t.Errorf("window of %d after a wasted file and one in time, want %d", w.want, walkerMost/2)
+	}
 }
 
 // TestFetchAheadRandom: no order, no fetch-ahead to speak of.

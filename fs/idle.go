@@ -3,9 +3,9 @@ package fs
 // idleMost is how many nodes are kept though the kernel forgot them: a few megabytes.
 const idleMost = 4096
 
-// keepIdle keeps a node that the kernel has forgotten while what is known of it may be trusted, so that `echo 3 > drop_caches`, or a kernel that is short of
-// memory, does not cost the requests that found it. It is as if the kernel had not forgotten it yet: changes here and elsewhere
-// come to it as to any other node. Needs f.mu; a call of dropUnused follows.
+// keepIdle keeps a node that the kernel has forgotten while what is known of it may be trusted, so that `echo 3 > drop_caches`, or a kernel that is
+// short of memory, does not cost the requests that found it. It is as if the kernel had not forgotten it yet: changes here and elsewhere come to
+// it as to any other node. Needs f.mu; a call of dropUnused follows.
 func (f *FS) keepIdle(n *node) {
 	for len(f.idle) > 0 && (len(f.idle) >= idleMost || !f.fresh(f.idle[0].checked)) {
 		f.dropIdle()

@@ -123,10 +123,13 @@ func (f *FS) newWalker(d *node, l *listing, i int) *walker {
 	return w
 }
 
-// hit is a file that was fetched ahead and is read: the window grows by one, so that it doubles while it is used up.
+// hit is a file that was fetched ahead and is read. When it was asked for too late to be there the window grows by one, so that it doubles while
+// it is used up, until the files are there in time: no more than that is wasted at the end.
 func (w *walker) hit(a *ahead) {
 	w.run, w.need = w.run+1, 1
-	w.want = min(w.want+1, walkerMost)
+	if !a.there.Load() {
+		w.want = min(w.want+1, walkerMost)
+	}
 	if ahead := a.pos - w.pos; ahead > 0 {
 		w.place += ahead * w.step
 		w.pos, w.last = a.pos, a.at
