@@ -39,9 +39,9 @@ type walker struct {
 	done  bool            // the last file of the directory was asked for
 }
 
-// walkers are those of one directory. The entries are those of one listing.
+// walkers are those of one directory. The entries are those of one listing, known by when it began: it may go while they stay.
 type walkers struct {
-	l    *listing
+	of   time.Time
 	list []*walker
 }
 
@@ -71,15 +71,15 @@ func (f *FS) visited(n *node, hit *ahead) {
 	}
 	w.used = f.visits
 	f.dropPassed(w)
-	f.fetchNext(d, w)
+	f.fetchNext(d, l, w)
 }
 
 // follow makes the walkers those of listing l.
 func (ws *walkers) follow(l *listing) {
-	if ws.l == l {
+	if ws.of.Equal(l.started) {
 		return
 	}
-	ws.l = l
+	ws.of = l.started
 	ws.list = slices.DeleteFunc(ws.list, func(w *walker) bool {
 		i, ok := l.index(w.name)
 		w.last, w.next, w.to = i, i, w.pos

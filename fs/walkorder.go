@@ -47,7 +47,7 @@ func (e entry) walked() bool { return !e.dir && e.size > 0 }
 func (w *walker) counts(e entry) bool { return e.walked() && (!w.only || path.Ext(e.name) == w.ext) }
 
 // fetchNext asks for the next files of a walker that has shown an order, until as many are on their way or ready as it wants. Needs f.mu.
-func (f *FS) fetchNext(d *node, w *walker) {
+func (f *FS) fetchNext(d *node, l *listing, w *walker) {
 	need := w.need
 	if abs(w.step) > 1 {
 		need++
@@ -59,12 +59,12 @@ func (f *FS) fetchNext(d *node, w *walker) {
 		w.next, w.to = w.last, w.pos
 	}
 	for w.to-w.pos < w.want {
-		i, ended := w.after(d.walkers.l)
+		i, ended := w.after(l)
 		if ended {
 			f.finish(w)
 			return
 		}
-		if i < 0 || !f.fetchEntry(d, w, i) {
+		if i < 0 || !f.fetchEntry(d, l, w, i) {
 			return
 		}
 		w.next = i
@@ -106,8 +106,8 @@ func (f *FS) finish(w *walker) {
 }
 
 // fetchEntry fetches entry i ahead, unless it is large, open already, or changed here; false when there is no room. Needs f.mu.
-func (f *FS) fetchEntry(d *node, w *walker, i int) bool {
-	e, ok := d.walkers.l.peek(i)
+func (f *FS) fetchEntry(d *node, l *listing, w *walker, i int) bool {
+	e, ok := l.peek(i)
 	part, err := decode(f.placeOf(d), e.name)
 	if !ok || err != nil {
 		return true
