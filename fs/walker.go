@@ -106,7 +106,8 @@ func (ws *walkers) find(i int, hit *ahead) *walker {
 	return best
 }
 
-// newWalker begins with entry i. At the start of a directory it goes on as the last one that came to the end of another: a tree is walked. Needs f.mu.
+// newWalker begins with entry i. At the start of a directory it goes on as the last one that came to the end of another: a tree is walked. Needs
+// f.mu.
 func (f *FS) newWalker(d *node, l *listing, i int) *walker {
 	w := &walker{last: i, next: i, need: 1, want: walkerFirst, step: 1, seen: 1}
 	ws := &d.walkers
@@ -123,11 +124,15 @@ func (f *FS) newWalker(d *node, l *listing, i int) *walker {
 	return w
 }
 
-// hit is a file that was fetched ahead and is read. When it was asked for too late to be there the window grows by one, so that it doubles while
-// it is used up, until the files are there in time: no more than that is wasted at the end.
+// hit is a file that was fetched ahead and is read. When it was asked for too late to be there, or one that comes soon is not, the window grows by
+// one, so that it doubles while it is used up, until the files are there in time: no more than that is wasted at the end.
 func (w *walker) hit(a *ahead) {
 	w.run, w.need = w.run+1, 1
-	if !a.there.Load() {
+	soon := a
+	if k := w.want / 4; k < len(w.ready) {
+		soon = w.ready[k]
+	}
+	if !a.there.Load() || !soon.there.Load() {
 		w.want = min(w.want+1, walkerMost)
 	}
 	if ahead := a.pos - w.pos; ahead > 0 {
