@@ -11,7 +11,7 @@ import (
 // a tenth of a second where the disk gives 1.3 GB/s. More than that is compared in the background, and a later call finds it done.
 const checkAtOnce = 128 << 20
 
-// Backing is the data file of a version that is whole on disk, every block compared with its checksum in this daemon's life, lent to somebody who
+// Backing is the data file of a version that is whole on disk, every block compared with its checksum, lent to somebody who
 // reads it past this package. Until Close the version is not evicted and its bytes count as used. The kernel gives a file back while a mapping of it
 // lives, and does not tell when that ends: so a file that was lent once is never cut or punched. It is removed whole, when nobody has it open, and
 // the file system keeps its bytes for the mapping. A sticky bit on the file says so, also to a later daemon. When all that is on disk is lent or open

@@ -100,6 +100,7 @@ type Cache struct {
 	draftNo  int64 // time of the newest draft's ID
 	draftUse int64 // local bytes of all drafts
 	damaged  []string
+	seals    map[string]seal // by file name: of closed versions whose blocks are all known to be right
 }
 
 // entry is a version that is on disk and not open.
@@ -124,6 +125,7 @@ func Open(o Options) (*Cache, error) {
 	}
 	c := newCache(o, fo)
 	err = errors.Join(c.scan(), c.recoverDrafts())
+	c.readSeals()
 	if err != nil {
 		c.cancel()
 		return nil, errors.Join(fmt.Errorf("cache: %w", err), fo.release())
@@ -138,6 +140,7 @@ func newCache(o Options, fo *folder) *Cache {
 		request:  max(o.BlockSize, min(maxRequest, o.Memory/8)/o.BlockSize*o.BlockSize),
 		versions: map[string]*version{},
 		drafts:   map[string]*Draft{},
+		seals:    map[string]seal{},
 		onDisk:   newList[string, *entry](maxClosed),
 	}
 	c.tables, _ = simplelru.NewLRU(keepTables, func(_ string, e *entry) { e.v = nil })
@@ -168,20 +171,22 @@ func (c *Cache) Close() error {
 	t.Stop()
 	err := c.closeDrafts()
 	c.closeVersions()
+	c.writeSeals()
 	return errors.Join(err, c.folder.release())
 }
 
 // closeVersions closes the files of versions that their readers left open.
 func (c *Cache) closeVersions() {
 	c.mu.Lock()
-	var open []*diskFile
+	open := map[*version]*diskFile{}
 	for _, v := range c.versions {
 		if d := v.disk.Swap(nil); d != nil {
-			open = append(open, d)
+			open[v] = d
 		}
 	}
 	c.mu.Unlock()
-	for _, d := range open {
+	for v, d := range open {
+		c.seal(v, d)
 		d.close()
 	}
 }

@@ -61,8 +61,10 @@ the blocks are marked absent and a counter grows before bytes go, and a reader l
 
 A [Backing] is the data file of a version that is whole on disk, for the kernel to read without this package. Nobody compares what is read that way,
 so a file is lent only after each block was compared with its checksum in this daemon's life: at download, or, of what an earlier daemon left, when it
-is first asked for. Up to 128 MiB are compared while the caller waits; for more the answer is no until a goroutine has compared them. Nothing on disk
-says that a file was checked before, so neither a crash nor a power cut can make one trusted. A lent file counts as used and is not evicted until it
+is first asked for. Up to 128 MiB are compared while the caller waits; for more the answer is no until a goroutine has compared them. What a daemon
+knew to be right when it closed the folder it leaves to the next one as seals (file number, size and time of change of each data file, in a file that goes
+when it is read): they hold in the same boot of the machine as long as the file looks the same, so neither a crash, nor a power cut, nor a changed
+file is trusted. A lent file counts as used and is not evicted until it
 is given back; and since a mapping of it may live longer, unseen, it is never punched or cut from then on, over restarts too (its sticky bit says so),
 only removed whole when no File of it is open.
 

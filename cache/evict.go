@@ -57,6 +57,7 @@ func (c *Cache) forgetStored(name string, e *entry) {
 		v.stored, v.bytes = false, 0
 	}
 	c.tables.Remove(name)
+	delete(c.seals, name)
 }
 
 // unlink removes the files of a version, the index first: data without an index is never used.

@@ -169,6 +169,22 @@ func (fo *folder) remove(name string) error {
 	return err
 }
 
+// replace makes b the content of a file at once, by way of the file part.
+func (fo *folder) replace(part, name string, b []byte) error {
+	f, err := fo.open(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(fo.path(part), fo.path(name))
+	}
+	if err != nil {
+		err = errors.Join(err, fo.remove(part))
+	}
+	return err
+}
+
 // onDisk is what a file takes on its disk, in bytes.
 func onDisk(f *os.File) (int64, error) {
 	var st unix.Stat_t

@@ -133,6 +133,7 @@ func (c *Cache) take(name string) (v *version, bytes int64) {
 // Cache.mu.
 func (c *Cache) forget(v *version) {
 	v.dead = true
+	delete(c.seals, v.name)
 	v.wipe()
 	v.bytes, v.stored = 0, false
 	if !v.inUse() {
@@ -161,6 +162,7 @@ func (c *Cache) unopen(v *version, opens, holds int) {
 	d := c.settle(v)
 	c.mu.Unlock()
 	if d != nil {
+		c.seal(v, d)
 		d.close()
 	}
 }
@@ -294,6 +296,7 @@ func (v *version) load(d *diskFile) error {
 	}
 	v.c.mu.Lock()
 	v.loaded = true
+	v.unseal(d)
 	v.c.mu.Unlock()
 	return nil
 }

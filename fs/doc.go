@@ -18,7 +18,15 @@
 // A version is (bucket, key, ETag). A file's node stands for one version or for local changes of it, never for two versions: when another client
 // replaces an object while it is open here, its name gets a new node and the open handles keep the old version, or get ESTALE when its bytes are gone.
 // Metadata is trusted for Options.TTL, so another client's change is seen at the first open after that (close-to-open); own changes show at once: they
-// are laid over listings that began earlier (FS.note).
+// are laid over listings that began earlier (FS.note). Nodes that the kernel forgets stay, some thousands of them, while they are trusted (keepIdle).
+//
+// # Files in order
+//
+// Who reads the files of a listed directory in the order of the listing (walker: forwards, backwards, every n-th, those of one extension), one
+// program or several that share them, gets the next ones fetched ahead: files of up to 1 MiB, whole, one GET each, behind what readers wait for.
+// Two files in a row begin it; the window grows by one with each file that is not there some steps before its reader, halves with each that nobody
+// read, and ends with the reading. The next directory of a tree goes on with the window of the last. What is fetched is a version in the cache, so
+// nothing old can be shown by it.
 //
 // # Listings
 //

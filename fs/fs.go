@@ -75,9 +75,13 @@ type FS struct {
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
-	sweeps   []*sweep // tree walks that are followed, the newest last
-	closed   bool     // no new work is taken
-	ended    bool     // Close waits for the last goroutines: none may be added to wg
+	ahead    aheads
+	visits   uint64    // files read for the first time since they were opened
+	idle     []*node   // that the kernel forgot, in that order; see keepIdle
+	finished []*walker // that looked ahead to the end of a directory, the latest last
+	sweeps   []*sweep  // tree walks that are followed, the newest last
+	closed   bool      // no new work is taken
+	ended    bool      // Close waits for the last goroutines: none may be added to wg
 }
 
 // New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest

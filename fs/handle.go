@@ -82,7 +82,9 @@ func noBase(context.Context, []byte, int64) (int, error) { return 0, syscall.EIO
 func (f *FS) readerOf(n *node) *cache.File {
 	if n.reader == nil && n.obj.exists && n.obj.size > 0 {
 		v := f.versionOf(n)
-		n.reader = f.o.Cache.File(f.cacheID(v), v.Size, source{f.o.Store, v})
+		id := f.cacheID(v)
+		n.reader = f.o.Cache.File(id, v.Size, source{f.o.Store, v})
+		f.visited(n, f.aheadOf(id))
 	}
 	return n.reader
 }

@@ -67,6 +67,7 @@ type node struct {
 	at       knownAttrs
 	checked  time.Time // when the store was last asked
 	unlinked bool      // detached by unlink or by a rename over it
+	idle     bool      // in FS.idle, which keeps it
 	stale    bool      // detached because another client's version is under its name now
 
 	// files
@@ -90,6 +91,7 @@ type node struct {
 	children map[string]*node  // known ones
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
+	walkers  walkers           // who reads its files in order
 	misses   int               // names asked for one by one since the last listing
 	lastRead string            // prefix of the child directory that was read last
 	readAt   time.Time         // when it, or a child directory, was read last
@@ -175,7 +177,7 @@ func (f *FS) cacheID(v s3.Version) cache.ID {
 
 // local tells whether n must be kept though the kernel forgot it; needs f.mu.
 func (n *node) local() bool {
-	return n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
+	return n.idle || n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
 }
 
 // unsent tells whether n, or anything below it, exists here and may not be in the store yet; needs f.mu.
@@ -215,7 +217,7 @@ func (f *FS) detach(n *node) {
 		n.last = f.versionOf(n)
 	}
 	p := n.parent
-	n.parent = nil
+	n.parent, n.idle = nil, false
 	f.dropUnused(p)
 	f.dropUnused(n)
 }
@@ -248,6 +250,7 @@ func (f *FS) Forget(id, refs uint64) {
 		return
 	}
 	n.refs -= min(refs, n.refs)
+	f.keepIdle(n)
 	f.dropUnused(n)
 }
 

@@ -19,7 +19,7 @@ type Status struct {
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
 	Cache    cache.Stats   `json:"cache"`
-	Nodes    int           `json:"nodes"`
+	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
 }
 
@@ -56,6 +56,9 @@ func (f *FS) Status() Status {
 		s.Uploads = append(s.Uploads, UploadState{up.path, up.size, min(up.sent.Load(), up.size)})
 	}
 	for _, n := range f.nodes {
+		if !n.idle || n.refs > 0 {
+			s.Nodes++
+		}
 		if n.attrsUnsent && n.parent != nil {
 			s.Attrs = append(s.Attrs, f.pathOf(n))
 		}
@@ -74,7 +77,7 @@ func (f *FS) Status() Status {
 	slices.Sort(s.Attrs)
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)
-	s.Nodes, s.Handles = len(f.nodes), f.handles
+	s.Handles = f.handles
 	return s
 }
 
