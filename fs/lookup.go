@@ -109,22 +109,38 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 		return f.lookup(ctx, parent, nm)
 	}
 	defer f.mu.Unlock()
-	if isNotExist(err) {
-		if c := d.children[nm]; c != nil {
-			if c.unsent() || c.checked.After(asked) {
-				return pin(c), nil // made here meanwhile
-			}
-			f.leave(c)
-		}
-		if f.o.TTL > 0 {
-			f.noteSeen(d, nm, change{gone: true})
-		}
-		return nil, os.ErrNotExist
-	}
-	if err != nil {
+	if err != nil && !isNotExist(err) {
 		return nil, err
 	}
-	return pin(f.adopt(d, e, part, asked)), nil
+	if n, changed := f.changedSince(d, nm, asked); changed {
+		if n == nil {
+			return nil, os.ErrNotExist
+		}
+		return pin(n), nil
+	}
+	if err == nil {
+		return pin(f.adopt(d, e, part, asked)), nil
+	}
+	if c := d.children[nm]; c != nil {
+		f.leave(c)
+	}
+	if f.o.TTL > 0 {
+		f.noteSeen(d, nm, change{gone: true}, asked)
+	}
+	return nil, os.ErrNotExist
+}
+
+// changedSince tells whether a name is known to have changed after the store was asked about it, so that its answer may be of the time before, and
+// what the name is now: nil when it is gone. The node of the change may have been forgotten since. Needs f.mu.
+func (f *FS) changedSince(d *node, nm string, asked time.Time) (n *node, changed bool) {
+	if c := d.children[nm]; c != nil && (c.unsent() || c.checked.After(asked)) {
+		return c, true
+	}
+	ch, ok := d.changes[nm]
+	if !ok || !ch.at.After(asked) {
+		return nil, false
+	}
+	return f.fromChange(d, nm, ch), true
 }
 
 // decode reads a name in a directory; an error for a name that nothing there can have.

@@ -194,11 +194,12 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if c, _ := f.changedSince(d, nm, looked); c != nil {
+		f.dropUnused(c)
+		f.spawn(func() { _ = draft.Discard() }) // nothing was written to it
+		return nil, os.ErrExist
+	}
 	if c := d.children[nm]; c != nil {
-		if c.unsent() || c.checked.After(looked) {
-			f.spawn(func() { _ = draft.Discard() }) // nothing was written to it
-			return nil, os.ErrExist
-		}
 		f.leave(c)
 	}
 	n := f.newNode(d, nm, part, kindFile)
