@@ -111,7 +111,7 @@ func (c *Cache) receive(ft *fetch) error {
 	}
 	took := time.Since(answered)
 	c.mu.Lock()
-	ft.v.link().learn(answered.Sub(asked), ft.n, took, c.sched.running)
+	ft.v.link().learn(answered.Sub(asked), ft.n, took)
 	c.mu.Unlock()
 	return nil
 }

@@ -44,7 +44,7 @@ func (p *pace) read(next, run int64, now time.Time, l *link, most int64) {
 
 // round ends a round that was read with rate bytes a second.
 func (p *pace) round(rate float64, l *link, most int64) {
-	least := 2 * l.short() // less would be many small requests
+	const least = 2 * short // less would be many small requests
 	switch {
 	case !p.waited:
 		p.settled = p.settled || p.window >= least

@@ -155,7 +155,7 @@ func abs(n int64) int64 { return max(n, -n) }
 
 // widest is how far ahead of any sequence to read, in bytes: its share of the memory, and as much as the requests of read-ahead can bring.
 func (c *Cache) widest(now time.Time) int64 {
-	share := c.o.Memory / 2 / int64(max(1, c.streams(now)))
+	share := c.o.Memory / 4 * 3 / int64(max(1, c.streams(now)))
 	return max(c.o.BlockSize, min(share, int64(c.slots())*c.request))
 }
 
@@ -164,7 +164,7 @@ func (c *Cache) widest(now time.Time) int64 {
 func (c *Cache) window(cur *cursor, v *version) int64 {
 	n := cur.pace.window
 	if cur.from == 0 && !cur.settled {
-		n = max(n, v.link().short())
+		n = max(n, short)
 	}
 	return min(n, cur.limit, c.widest(cur.used))
 }
@@ -183,12 +183,8 @@ func (f *File) aheadEnd(cur *cursor) int64 {
 func (f *File) chunk(cur *cursor, window, off int64) int64 {
 	l, size := f.v.link(), f.c.o.BlockSize
 	rest := f.aheadEnd(cur) - off
-	side := int64(fewRequests)
-	if l.adds() {
-		side = max(side, int64(f.c.slots()))
-	}
-	n := min(max(window/side, l.short()), l.long(), max(window/2, size), f.c.request)
-	if rest <= n+n/4 || rest <= min(l.short(), window) {
+	n := min(max(window/int64(max(fewRequests, f.c.slots())), short), l.long(), max(window/2, size), f.c.request)
+	if rest <= n+n/4 || rest <= min(short, window) {
 		n = min(rest, f.c.request)
 	}
 	return (n + size - 1) / size * size

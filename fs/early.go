@@ -33,7 +33,7 @@ type early struct {
 	parts  []*earlyPart
 	busy   int  // parts on their way
 	closed bool // nothing more is claimed: the file is being closed or dropped, or a part failed
-	used   bool // the object was made of it
+	used   bool // the object was made of it, or may have been: it is not to be aborted
 }
 
 type earlyPart struct {
@@ -193,9 +193,10 @@ func (f *FS) takeEarly(d *cache.Draft) *early {
 	return a
 }
 
-// upload waits for the upload's beginning and returns its id, "" when it was not begun or is for another key.
-func (a *early) upload(ctx context.Context, t cache.Target) string {
-	if a == nil || len(a.parts) == 0 || a.t != t {
+// upload waits for the upload's beginning and returns its id, "" when it was not begun, is for another key, or holds more parts than the planned
+// ones of what is there now: the store wants all that it was sent to be in the object.
+func (a *early) upload(ctx context.Context, t cache.Target, planned int) string {
+	if a == nil || len(a.parts) == 0 || len(a.parts) > planned || a.t != t {
 		return ""
 	}
 	select {
@@ -268,7 +269,9 @@ func (f *FS) dropEarly(d *cache.Draft) {
 		return
 	}
 	if a := f.takeEarly(d); a != nil {
-		f.wg.Go(func() { a.drop(f.ctx) })
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.spawn(func() { a.drop(f.ctx) })
 	}
 }
 
@@ -289,11 +292,13 @@ func (f *FS) noteUpload(d *cache.Draft, u cache.Upload) {
 	}
 }
 
-// abortLeft aborts the upload that a crash left of a draft, in the background.
+// abortLeft aborts the upload that a crash left of a draft that was still open: nobody can be about to complete it.
 func (f *FS) abortLeft(d *cache.Draft) {
 	u := d.Upload()
 	if u.ID == "" || f.o.ReadOnly {
 		return
 	}
-	f.wg.Go(func() { f.abort(f.ctx, cache.Target{Bucket: u.Bucket, Key: u.Key}, u.ID) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spawn(func() { f.abort(f.ctx, cache.Target{Bucket: u.Bucket, Key: u.Key}, u.ID) })
 }

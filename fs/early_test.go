@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"syscall"
 	"testing"
+	"time"
 
 	"allasfs/s3/s3test"
 )
@@ -18,13 +19,35 @@ func (w *world) stream(path string, data []byte) *Handle {
 	return h
 }
 
+// left waits until n parts of the file that is being written have come to the store.
+func (w *world) left(n int) {
+	w.t.Helper()
+	w.eventually(func() bool {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		ended := 0
+		for _, a := range w.f.earlies {
+			a.mu.Lock()
+			for _, p := range a.parts {
+				select {
+				case <-p.done:
+					ended++
+				default:
+				}
+			}
+			a.mu.Unlock()
+		}
+		return ended == n
+	})
+}
+
 // TestPartsLeaveWhileWriting: full parts are in the store before close, nothing of them shows, and the whole costs no request more than at close.
 func TestPartsLeaveWhileWriting(t *testing.T) {
 	w := newWorld(t)
 	data := random(70<<20 + 5)
 	w.wantCounts(w.counts(func() {
 		h := w.stream("big", data)
-		w.eventually(func() bool { return w.srv.Counts()["UploadPart"] == 4 })
+		w.left(4)
 		if _, err := w.srv.Object("data", "big"); err == nil {
 			t.Error("the object is there before close")
 		}
@@ -66,6 +89,14 @@ func TestChangedAfterItLeft(t *testing.T) {
 			w.ok(w.f.truncate(w.t.Context(), h.n, size))
 			return data[:size]
 		}, 1},
+		{"cut by a part", func(w *world, h *Handle, data []byte) []byte {
+			w.ok(w.f.truncate(w.t.Context(), h.n, 40<<20))
+			return data[:40<<20]
+		}, 3},
+		{"cut to little more than one PUT", func(w *world, h *Handle, data []byte) []byte {
+			w.ok(w.f.truncate(w.t.Context(), h.n, 33<<20))
+			return data[:33<<20]
+		}, 3},
 		{"cut and grown", func(w *world, h *Handle, data []byte) []byte {
 			w.ok(w.f.truncate(w.t.Context(), h.n, 40<<20))
 			w.ok(w.f.truncate(w.t.Context(), h.n, int64(len(data))))
@@ -87,7 +118,7 @@ func TestChangedAfterItLeft(t *testing.T) {
 			data := random(70 << 20)
 			h := w.stream("f", data)
 			defer h.Release()
-			w.eventually(func() bool { return w.srv.Counts()["UploadPart"] == 4 })
+			w.left(4)
 			data = tt.change(w, h, data)
 			got := w.counts(func() { w.ok(h.Flush(t.Context())) })
 			want := tt.again
@@ -104,6 +135,24 @@ func TestChangedAfterItLeft(t *testing.T) {
 				t.Errorf("%d uploads left", n)
 			}
 		})
+	}
+}
+
+// TestAttributesOfEarlyParts: what is set while a file is written is in the object when close is back.
+func TestAttributesOfEarlyParts(t *testing.T) {
+	w := newWorld(t)
+	data := random(70 << 20)
+	h := w.stream("f", data)
+	defer h.Release()
+	w.left(4)
+	when := time.Unix(1e9, 0)
+	must[Attr](t)(w.f.Setattr(t.Context(), h.Node(), h, Change{Mtime: &when}))
+	got := w.counts(func() { w.ok(h.Flush(t.Context())) })
+	if o := must[s3test.Object](t)(w.srv.Object("data", "f")); o.Meta["mtime"] != "1000000000.000000000" || !bytes.Equal(o.Data, data) {
+		t.Errorf("metadata %v", o.Meta)
+	}
+	if got["CopyObject"] != 1 {
+		t.Errorf("requests %v", got)
 	}
 }
 
@@ -132,7 +181,7 @@ func TestNotClosed(t *testing.T) {
 	begin := func(t *testing.T) (*world, *Handle) {
 		w := newWorld(t)
 		h := w.stream("f", data)
-		w.eventually(func() bool { return w.srv.Counts()["UploadPart"] == 4 })
+		w.left(4)
 		return w, h
 	}
 	t.Run("unlinked", func(t *testing.T) {

@@ -24,8 +24,8 @@ func (f *FS) adoptDrafts() {
 		f.mu.Lock()
 		f.orphans[d.ID()] = d
 		f.mu.Unlock()
-		f.abortLeft(d)
 		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
+			f.abortLeft(d)
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
 			continue
 		}
@@ -88,7 +88,11 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	defer f.tree.Release(1)
 	t := d.Target()
 	path := t.Bucket + "/" + t.Key
-	o, err := f.storeOnce(ctx, d, path, cond)
+	left := d.Upload()
+	o, before, err := f.storeOnce(ctx, d, path, cond)
+	if left.ID != "" && !before && ctx.Err() == nil { // else the store may have been completing it when the crash came
+		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
+	}
 	if err != nil {
 		state := cache.StateClosed
 		if isConflict(err) || isNotExist(err) {

@@ -196,3 +196,22 @@ func TestRequestsOfRenaming(t *testing.T) {
 	got := w.counts(func() { w.ok(w.rename("from", "to")) })
 	w.wantCounts(got, map[string]int{"ListObjectsV2": 2, "CopyObject": n + 1, "DeleteObjects": 2, "DeleteObject": 1})
 }
+
+// TestListWhileADirectoryMoves: a listing that was made before the sources went does not bring the old name back.
+func TestListWhileADirectoryMoves(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutObject("data", "top/a/f", []byte("x"), nil)
+	must[[]string](t)(w.names("top/a"))
+	w.srv.FaultOnce("DeleteObjects", s3test.Fault{Before: 500 * time.Millisecond})
+	done := make(chan error, 1)
+	go func() { done <- w.rename("top/a", "b") }()
+	w.eventually(func() bool { return w.srv.Counts()["DeleteObjects"] == 1 })
+	must[[]string](t)(w.names("top")) // sees the old keys
+	w.ok(<-done)
+	if got := must[[]string](t)(w.names("top")); len(got) != 0 {
+		t.Errorf("names %q", got)
+	}
+	if got := must[[]string](t)(w.names("b")); !slices.Equal(got, []string{"f"}) {
+		t.Errorf("names %q", got)
+	}
+}

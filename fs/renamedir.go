@@ -136,8 +136,34 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 	if err := f.copyKeys(ctx, keys, target.bucket); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	oldDir, oldName := src.parent, src.name
+	f.mu.Unlock()
 	f.dirMoved(src, keys, target.bucket, to)
-	return f.deleteKeys(ctx, p.bucket, keys)
+	err = f.deleteKeys(ctx, p.bucket, keys)
+	f.sourcesGone(oldDir, oldName, err)
+	return err
+}
+
+// sourcesGone ends the rename of what was a directory dir/nm: a listing that began before the sources were deleted may show them, and is not to be used.
+// When they could not all be deleted, the name is there again.
+func (f *FS) sourcesGone(dir *node, nm string, err error) {
+	if dir == nil {
+		return
+	}
+	f.mu.Lock()
+	dir.listing, f.sweeps = nil, nil
+	c := dir.children[nm]
+	if err != nil {
+		delete(dir.changes, nm)
+	} else {
+		f.note(dir, nm, change{gone: true})
+		if c != nil && !c.unsent() {
+			f.leave(c)
+		}
+	}
+	f.mu.Unlock()
+	f.notifyEntry(dir.id, nm)
 }
 
 // keysBelow lists all objects of a directory with their new keys, and refuses before anything is done if one cannot be.

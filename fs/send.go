@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -106,16 +107,23 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 			d.SetState(cache.StateClosed, ""))
 	}
 	var sent s3.Object
+	var before bool
 	if err == nil {
-		sent, err = f.storeOnce(ctx, d, path, condition(d.Base()))
+		sent, before, err = f.storeOnce(ctx, d, path, condition(d.Base()))
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
 	}
-	if early != nil && early.used {
-		at, seq = at.undated(), early.seq // what was set since follows as after any sending
+	asBegun := early != nil && (early.used || before)
+	if asBegun {
+		at, seq = at.undated(), early.seq
 	}
 	f.sent(n, d, bucket, key, sent, at, seq)
+	if asBegun { // what was set while it was written
+		if err := f.sendAttrsNow(ctx, n); err != nil {
+			f.log.Warn("set attributes after an upload", "path", path, "err", err)
+		}
+	}
 	return nil
 }
 
@@ -221,15 +229,16 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 // isConflict tells whether another client was first.
 func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) }
 
-// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost.
-func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (s3.Object, error) {
-	sent, err := f.store(ctx, d, path, o)
+// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost, which
+// before tells.
+func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
+	sent, err = f.store(ctx, d, path, o)
 	if isConflict(err) {
 		if there, ok := f.sentBefore(ctx, d); ok {
-			return there, nil
+			return there, true, nil
 		}
 	}
-	return sent, err
+	return sent, false, err
 }
 
 // condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.
@@ -291,7 +300,7 @@ func (f *FS) unchanged(ctx context.Context, v s3.Version) error {
 
 func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pieces []cache.Piece, parts []part, o s3.PutOptions, early *early) (s3.Object, error) {
 	t := body.d.Target()
-	id := early.upload(ctx, t)
+	id := early.upload(ctx, t, len(parts))
 	if id == "" {
 		var err error
 		if id, err = f.o.Store.CreateMultipart(ctx, t.Bucket, t.Key, o); err != nil {
@@ -331,16 +340,27 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	if early != nil {
 		early.cut()
 	}
+	unsure := false
 	if err == nil {
 		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
+		unsure = err != nil && !refused(err)
 	}
 	switch {
-	case early != nil:
-		early.used = err == nil // else who took it drops it
-	case err != nil:
+	case unsure: // an abort beside a completion that the store still works on could take the parts away from the object
+		f.log.Warn("an upload is left in the store: it did not say whether it completed it", "bucket", t.Bucket, "key", t.Key, "id", id, "err", err)
+	case early == nil && err != nil:
 		f.abort(ctx, t, id)
 	}
+	if early != nil {
+		early.used = err == nil || unsure // else who took it drops it
+	}
 	return obj, err
+}
+
+// refused tells whether the store itself answered, and so has ended what it was asked; a gateway before it (502, 504) does not know.
+func refused(err error) bool {
+	e, ok := errors.AsType[*s3.Error](err)
+	return ok && e.Status != 0 && e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout || isConflict(err) || isNotExist(err)
 }
 
 // takePart is part i of the plan as it left while the file was written, or sends it now when that failed.

@@ -2,6 +2,8 @@ package s3
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -113,11 +115,17 @@ func (s *second) run() {
 	}
 }
 
+// refused tells whether an error is a store's answer that another try does not change.
+func refused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
+}
+
 // choose returns the answer of the first try, which ended with a and err, or of the second, for which it waits if the first failed.
 func (s *second) choose(a *answer, cut context.CancelFunc, err error) (*answer, context.CancelFunc, error) {
 	s.mu.Lock()
 	s.over = err == nil && s.answer == nil
-	if s.over && s.cut != nil {
+	if s.cut != nil && (s.over || s.answer == nil && refused(err)) {
 		s.cut()
 	}
 	s.mu.Unlock()
