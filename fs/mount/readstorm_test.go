@@ -43,6 +43,7 @@ func TestReadStorm(t *testing.T) {
 		for seed := uint64(1); seed <= 2; seed++ {
 			t.Run(fmt.Sprintf("%s, seed %d", name, seed), func(t *testing.T) {
 				t.Parallel()
+				o := o // the other seed runs beside this one
 				m := newMount(t, ttl(0), quickly, func(s *setup) { o.Dir = s.cache.Dir; s.cache = o })
 				m.weather(t, seed)
 			})
