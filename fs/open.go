@@ -248,7 +248,7 @@ func childFor(p place, nm string) (name.Part, error) {
 }
 
 // Release ends the handle. A file that was unlinked goes with its last handle. What came after the last close, as the pages of a mapping do, is sent
-// in the background.
+// in the background when nobody has the file open for writing any more; readers may keep it open.
 func (h *Handle) Release() {
 	h.used()
 	f, n := h.f, h.n
@@ -267,7 +267,7 @@ func (h *Handle) Release() {
 			draft, n.draft = n.draft, nil
 		}
 	}
-	late := n.handles == 0 && n.draft != nil && n.sending == nil && !f.closed
+	late := (n.handles == 0 || h.write && n.writers == 0) && n.draft != nil && n.sending == nil && !f.closed
 	if late {
 		f.spawn(func() { f.sendLate(n) })
 	}

@@ -36,10 +36,16 @@
 // On 2 cores, 192 MiB in the page cache of the disk: 1 MiB reads at 0.86 to 1.28 of the speed of the cache's file itself, by the daemon 0.09 to 0.19;
 // random 4 KiB reads at 0.68 to 0.82, by the daemon 0.03 to 0.05.
 //
-// A writable mount does without. An inode in passthrough cannot leave that mode while it is open, and the kernel opens the lent file with the flags
-// of the caller: a writer's shared mapping would change the cached version itself, and readers beside a writer would not see what it wrote. A private
-// copy for the writer does not help: such a mapping holds the lent file and not the inode, so that what is written by it after close(2) would never
-// be seen here.
+// A writable mount does without. An inode in passthrough cannot leave that mode while it is open, so whoever opens it for writing meanwhile needs an
+// inode of his own or passthrough too, and either breaks a promise:
+//
+//   - an inode of his own (ESTALE makes the kernel look the name up again, which then leads to another one): flock and fcntl locks are the inode's, so
+//     those of readers and writers do not meet, and an open by /proc/self/fd, which follows no name, ends as ESTALE;
+//   - passthrough with FOPEN_DIRECT_IO, where reads and writes come to the daemon all the same: a shared mapping goes to the lent file, and nothing
+//     tells of that: no request comes at msync(2), and RELEASE comes at close(2), though the mapping is written on. That one lives can be asked for:
+//     meanwhile the lent file refuses a read lease (F_SETLEASE), provided that the daemon has it open for reading only.
+//
+// All this was seen on Linux 6.18; the tests in beside_test.go hold what a writable mount promises to readers and writers of one file.
 //
 // The kernel refuses without CAP_SYS_ADMIN (EPERM), and when the cache folder is on a stacked file system as overlayfs (ELOOP): then the first refusal
 // is logged, and the daemon reads from there on. A lack of descriptors or memory sends that one open to the daemon. Mode tells.

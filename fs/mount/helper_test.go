@@ -349,7 +349,8 @@ const helperEnv = "ALLASFS_MOUNT_TEST_HELPER"
 func helpers() map[string]func(args []string) error {
 	return map[string]func(args []string) error{
 		"storm": helperStorm, "read": helperRead, "write": helperWrite, "mmap": helperMmap, "handle-sigint": helperHandleSigint,
-		"mount": helperMount, "locked": helperLocked, "compare-mapped": helperCompareMapped,
+		"mount": helperMount, "locked": helperLocked, "read-locked": helperReadLocked,
+		"compare-mapped": helperCompareMapped,
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"allasfs/cache"
 	"allasfs/fs"
 )
 
@@ -38,10 +37,10 @@ type backings struct {
 type inode struct {
 	handles int // guarded by backings.mu
 
-	mu   sync.Mutex     // held while the mode is decided and while it ends
-	set  bool           // the mode is decided
-	id   int32          // of the registered file; 0 = by the daemon
-	file *cache.Backing // not nil in passthrough
+	mu   sync.Mutex  // held while the mode is decided and while it ends
+	set  bool        // the mode is decided
+	id   int32       // of the registered file; 0 = by the daemon
+	file *fs.Backing // not nil in passthrough
 }
 
 // start names the kernel, before its first request; why tells in words that files are not to go past the daemon, "" = they are.
@@ -92,7 +91,7 @@ func (p *backings) open(h *fs.Handle) (id int32) {
 }
 
 // lend gives the file behind h to the kernel; nil and 0 when it is not to be had, or not taken.
-func (p *backings) lend(h *fs.Handle) (*cache.Backing, int32) {
+func (p *backings) lend(h *fs.Handle) (*fs.Backing, int32) {
 	file := h.Backing(minPassthrough)
 	if file == nil {
 		return nil, 0
@@ -106,7 +105,7 @@ func (p *backings) lend(h *fs.Handle) (*cache.Backing, int32) {
 }
 
 // register returns 0 when the kernel does not take the file. An error that every file would meet ends passthrough on this mount.
-func (p *backings) register(file *cache.Backing) int32 {
+func (p *backings) register(file *fs.Backing) int32 {
 	id, errno := p.kernel.RegisterBackingFd(&fuse.BackingMap{Fd: int32(file.Fd())})
 	switch errno {
 	case 0:
