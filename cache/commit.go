@@ -28,6 +28,9 @@ func (d *Draft) forget(data bool) (err error) {
 	delete(c.drafts, d.id)
 	c.draftUse -= d.t.local
 	c.mu.Unlock()
+	if err := d.closeOrigin(); err != nil {
+		c.log.Warn("close a cache file", "err", err)
+	}
 	if data {
 		err = c.folder.remove(dataOf(d.id))
 	}
@@ -90,7 +93,7 @@ func (d *Draft) cacheable() bitmap {
 	}
 	for _, p := range d.t.pieces {
 		// Bytes of writes that failed may stand where zeros should be.
-		if p.Kind == FromBase || p.Kind == Zero && d.punchFile(p.Off, p.Len) != nil {
+		if p.Kind == FromBase || p.Kind == FromOrigin || p.Kind == Zero && d.punchFile(p.Off, p.Len) != nil {
 			take(p.Off)
 		} else if from < 0 {
 			from = p.Off

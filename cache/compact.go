@@ -35,6 +35,9 @@ func (d *Draft) rewrite() (j journal, err error) {
 		return j, err
 	}
 	records := append([]record{d.d.create(0)}, tableRecords(&d.t)...)
+	if d.d.origin != (Origin{}) { // a piece of it may be about to be recorded
+		records = append(records, d.d.origin.record())
+	}
 	if d.d.upload.ID != "" {
 		records = append(records, d.d.upload.record())
 	}

@@ -69,7 +69,7 @@ only removed whole when no File of it is open.
 
 # Drafts
 
-A [Draft] is a table of pieces (local bytes, a range of the base version, zeros), a sparse data file for the local ones, and a journal. Making
+A [Draft] is a table of pieces (local bytes, a range of the base version or of one other object's, its [Origin], zeros), a sparse data file for the local ones, and a journal. Making
 one downloads nothing. Every change of the table is one record of the journal, in its file when the call returns; bytes go to the data file
 before their record, and overwriting local bytes needs none. So the end of the daemon at any moment loses nothing of what a call reported
 written; against a power cut there is [Draft.Sync]. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is

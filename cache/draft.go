@@ -73,6 +73,7 @@ type Draft struct {
 	j         journal
 	gen       uint64
 	dirSynced bool
+	from      *File // reads the Origin; nil until CopyFrom or OpenOrigin
 	compactAt int64 // end of the journal at which it is looked at for rewriting
 }
 

@@ -137,6 +137,8 @@ func (d *Draft) readPiece(ctx context.Context, p []byte, q Piece, base func(ctx 
 		}
 	case FromBase:
 		n, err = base(ctx, p, q.BaseOff)
+	case FromOrigin:
+		n, err = d.readOrigin(ctx, p, q.BaseOff)
 	}
 	if n == len(p) {
 		return n, nil

@@ -35,6 +35,7 @@ const (
 	recTable  // no pieces: after recCreate in a journal that was rewritten, followed by all of them
 	recPieces // many pieces that do not overlap
 	recUpload // the multipart upload that is under way
+	recOrigin // what FromOrigin pieces are of
 )
 
 // record is one change of a draft.

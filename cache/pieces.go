@@ -9,33 +9,37 @@ import (
 type PieceKind uint8
 
 const (
-	Local    PieceKind = iota // in the draft's own file, at the piece's offset
-	FromBase                  // in the version that the draft is based on, at BaseOff
-	Zero                      // nowhere: they are zero
+	Local      PieceKind = iota // in the draft's own file, at the piece's offset
+	FromBase                    // in the version that the draft is based on, at BaseOff
+	Zero                        // nowhere: they are zero
+	FromOrigin                  // in the draft's Origin, at BaseOff
 )
 
 // Piece is a range of a draft.
 type Piece struct {
 	Off, Len int64 // in the draft, bytes
 	Kind     PieceKind
-	BaseOff  int64 // of FromBase pieces and of those that are Same
+	BaseOff  int64 // of FromBase and FromOrigin pieces and of those that are Same
 	Same     bool  // of Local pieces: the base holds the same bytes at BaseOff, since an upload
 }
 
 func (p Piece) end() int64 { return p.Off + p.Len }
+
+// elsewhere tells whether BaseOff counts.
+func (p Piece) elsewhere() bool { return p.Kind == FromBase || p.Kind == FromOrigin || p.Same }
 
 // joins tells whether q, which follows p at once, is more of the same.
 func (p Piece) joins(q Piece) bool {
 	if p.Kind != q.Kind || p.Same != q.Same {
 		return false
 	}
-	return p.Kind != FromBase && !p.Same || p.BaseOff+p.Len == q.BaseOff
+	return !p.elsewhere() || p.BaseOff+p.Len == q.BaseOff
 }
 
 // cut is the part of p within [from, to).
 func (p Piece) cut(from, to int64) Piece {
 	from, to = max(from, p.Off), min(to, p.end())
-	if p.Kind == FromBase || p.Same {
+	if p.elsewhere() {
 		p.BaseOff += from - p.Off
 	}
 	p.Off, p.Len = from, to-from
@@ -157,7 +161,10 @@ func (t *table) rebase(clean bool) {
 	old := t.pieces
 	t.pieces = make([]Piece, 0, len(old))
 	for _, p := range old {
-		p.Same, p.BaseOff = false, 0
+		p.Same = false
+		if p.Kind != FromOrigin {
+			p.BaseOff = 0
+		}
 		switch {
 		case p.Kind == FromBase:
 			p.BaseOff = p.Off

@@ -25,7 +25,7 @@ func appendPieceTo(b []byte, p Piece) []byte {
 func (d *decoder) piece() Piece {
 	flags := d.byte()
 	p := Piece{Kind: PieceKind(flags &^ 0x80), Same: flags&0x80 != 0, Off: d.int64(), Len: d.int64(), BaseOff: d.int64()}
-	if p.Kind > Zero || p.Off < 0 || p.Len < 0 || p.BaseOff < 0 || p.Off+p.Len < 0 {
+	if p.Kind > FromOrigin || p.Off < 0 || p.Len < 0 || p.BaseOff < 0 || p.Off+p.Len < 0 {
 		d.bad = true
 	}
 	return p
@@ -85,6 +85,7 @@ type describe struct {
 	clean  bool // the base holds what the draft holds
 	gone   bool
 	upload Upload // of the draft that is under way
+	origin Origin // of FromOrigin pieces
 }
 
 // create encodes the first record: the description, and the size that comes from the base.
@@ -151,6 +152,8 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		t.rebase(s.clean)
 	case recUpload:
 		s.upload = Upload{Bucket: d.string(), Key: d.string(), ID: d.string()}
+	case recOrigin:
+		s.origin = d.origin()
 	case recGone:
 		s.gone = true
 	case recTable:

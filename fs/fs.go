@@ -72,6 +72,7 @@ type FS struct {
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	earlies  map[string]*early       // uploads of files that are still being written, by draft id
+	copies   map[string]*cache.Draft // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
@@ -115,6 +116,7 @@ func New(o Options) (*FS, error) {
 		orphans:  make(map[string]*cache.Draft),
 		resends:  make(map[string]*sendOp),
 		earlies:  make(map[string]*early),
+		copies:   make(map[string]*cache.Draft),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()

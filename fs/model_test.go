@@ -90,6 +90,33 @@ func (x *machine) write(t *rapid.T) {
 	x.m.keys[keyOf(path)] = []byte(old)
 }
 
+// copy makes a file, new or emptied, of a range of another.
+func (x *machine) copy(t *rapid.T) {
+	from, to := x.path(t, "from"), x.path(t, "to")
+	tree := x.m.tree()
+	data, isFile := strings.CutPrefix(tree[from], "file ")
+	if !isFile || tree[to] == isDir || from == to {
+		return
+	}
+	off := rapid.Int64Range(0, int64(len(data))).Draw(t, "off")
+	want := data[off:]
+	in, err := x.w.open(from, syscall.O_RDONLY)
+	wantErr(t, err, nil)
+	defer in.Release()
+	out, err := x.w.open(to, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC)
+	wantErr(t, err, nil)
+	defer out.Release()
+	n, err := out.CopyFrom(t.Context(), in, off, 0, 100)
+	wantErr(t, err, nil)
+	if n != int64(len(want)) {
+		t.Fatalf("copied %d bytes, want %d", n, len(want))
+	}
+	wantErr(t, out.Flush(t.Context()), nil)
+	dir, _ := split(to)
+	x.m.stored(dir)
+	x.m.keys[keyOf(to)] = []byte(want)
+}
+
 func (x *machine) truncate(t *rapid.T) {
 	path, size := x.path(t, "path"), rapid.Int64Range(0, 60).Draw(t, "size")
 	was, there := x.m.tree()[path]
@@ -351,7 +378,7 @@ func TestModel(t *testing.T) {
 			x := &machine{w: newWorldOn(t, e, e.Bucket(t), ttlZero), m: model{keys: map[string][]byte{}}}
 			defer x.w.stop()
 			rt.Repeat(map[string]func(*rapid.T){
-				"write": x.write, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
+				"write": x.write, "copy": x.copy, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
 				"remote put": x.remotePut, "remote delete": x.remoteDelete, "remount": x.remount, "": x.check,
 			})
 		})

@@ -24,6 +24,7 @@ func (f *FS) adoptDrafts() {
 		f.mu.Lock()
 		f.orphans[d.ID()] = d
 		f.mu.Unlock()
+		f.openOrigin(d)
 		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
 			f.abortLeft(d)
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
@@ -127,6 +128,9 @@ func (f *FS) sentBefore(ctx context.Context, d *cache.Draft) (s3.Object, bool) {
 	h, err := f.o.Store.Head(ctx, t.Bucket, t.Key)
 	if err != nil || h.Size != d.Size() {
 		return s3.Object{}, false
+	}
+	if src, ok := wholeCopy(d); ok && h.ETag == src.ETag {
+		return h, true
 	}
 	etag, err := f.etagOf(ctx, d)
 	return h, err == nil && etag == h.ETag

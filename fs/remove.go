@@ -202,7 +202,11 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	stored := n.obj.exists
 	f.mu.Unlock()
 	if stored {
-		if err := f.o.Store.Delete(ctx, bucket, key); err != nil {
+		err := f.settleCopies(ctx, bucket, isKey(key))
+		if err == nil {
+			err = f.o.Store.Delete(ctx, bucket, key)
+		}
+		if err != nil {
 			undo()
 			return err
 		}

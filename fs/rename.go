@@ -147,7 +147,11 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if v.Bucket == to.at.bucket && v.Key == to.key {
 		return os.ErrNotExist // it has been moved there already: a copy onto itself and a removal would be the end of it
 	}
-	if err := f.copyOver(ctx, v, dst, to, opts, &now); err != nil {
+	err = errors.Join(f.settleCopies(ctx, v.Bucket, isKey(v.Key)), f.settleCopies(ctx, to.at.bucket, isKey(to.key)))
+	if err == nil {
+		err = f.copyOver(ctx, v, dst, to, opts, &now)
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.o.Store.Delete(ctx, v.Bucket, v.Key); err != nil {

@@ -133,6 +133,9 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 	if err != nil {
 		return err
 	}
+	if err := f.settleCopies(ctx, p.bucket, func(key string) bool { return strings.HasPrefix(key, p.prefix) }); err != nil {
+		return err
+	}
 	if err := f.copyKeys(ctx, keys, target.bucket); err != nil {
 		return err
 	}

@@ -106,6 +106,9 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 			d.SetAttrs(cache.Attrs{ContentType: at.contentType, Meta: at.encode()}),
 			d.SetState(cache.StateClosed, ""))
 	}
+	if err == nil && o.exists {
+		err = f.settleCopies(ctx, bucket, isKey(key))
+	}
 	var sent s3.Object
 	var before bool
 	if err == nil {
@@ -269,6 +272,12 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 			early.drop(ctx)
 		}
 	}()
+	if src, ok := wholeCopy(d); ok {
+		sent, err := f.sendCopy(ctx, src, t, a, o)
+		if !errors.Is(err, errOrigin) {
+			return sent, err
+		}
+	}
 	up := f.track(path, d.Size())
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)

@@ -2,6 +2,8 @@ package mount
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync"
 	"syscall"
 
@@ -180,9 +182,25 @@ func (b *bridge) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.Lseek
 	return fuse.OK
 }
 
-// CopyFileRange implements fuse.RawFileSystem. ENOSYS is right here: the kernel remembers it and copies through the page cache.
-func (b *bridge) CopyFileRange(<-chan struct{}, *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
-	return 0, fuse.ENOSYS
+// maxCopy is how many bytes one answer to COPY_FILE_RANGE can tell, in whole pages: the kernel asks again for the rest.
+const maxCopy = 1<<31 - 4096
+
+// CopyFileRange implements fuse.RawFileSystem. After EOPNOTSUPP the kernel reads and writes instead; ENOSYS it would remember for the whole mount.
+func (b *bridge) CopyFileRange(cancel <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
+	from, to := b.files.get(in.FhIn), b.files.get(in.FhOut)
+	if from == nil || to == nil {
+		return 0, fuse.EBADF
+	}
+	if in.OffIn > math.MaxInt64 || in.OffOut > math.MaxInt64 {
+		return 0, fuse.EINVAL
+	}
+	r := b.request(cancel, &in.InHeader)
+	defer r.stop()
+	n, err := to.handle.CopyFrom(r, from.handle, int64(in.OffIn), int64(in.OffOut), int64(min(in.Len, maxCopy)))
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		return 0, fuse.Status(syscall.EOPNOTSUPP)
+	}
+	return uint32(n), b.status("copy_file_range", in.NodeIdOut, err)
 }
 
 // Ioctl implements fuse.RawFileSystem: none is known.

@@ -157,28 +157,6 @@ func TestSparse(t *testing.T) {
 	})
 }
 
-// TestCopyFileRange falls back to a copy by the kernel.
-func TestCopyFileRange(t *testing.T) {
-	each(t, func(t *testing.T, m *mounted) {
-		data := string(randomBytes(3 << 20))
-		m.put("from", data)
-		in := must[*os.File](t)(os.Open(m.path("from")))
-		defer in.Close()
-		for _, to := range []string{"first", "second"} {
-			out := must[*os.File](t)(os.Create(m.path(to)))
-			var off int64
-			for off < int64(len(data)) {
-				n, err := unix.CopyFileRange(int(in.Fd()), &off, int(out.Fd()), nil, len(data), 0)
-				if err != nil || n == 0 {
-					t.Fatalf("copy_file_range at %d: %d, %v", off, n, err)
-				}
-			}
-			ok(t, out.Close())
-			m.wantObject(to, data)
-		}
-	})
-}
-
 func TestOpenFileOutlivesItsName(t *testing.T) {
 	each(t, func(t *testing.T, m *mounted) {
 		m.write("file", "some bytes")
