@@ -246,11 +246,12 @@ func (f *FS) removed(n *node, stored bool) {
 func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
 	undo = func() {}
 	f.mu.Lock()
-	open, d, r, o, at := n.handles > 0, n.draft, f.readerOf(n), n.obj, n.at
-	f.mu.Unlock()
-	if !open || !o.exists || o.size == 0 {
+	if n.handles == 0 || !n.obj.exists || n.obj.size == 0 {
+		f.mu.Unlock()
 		return undo, nil
 	}
+	d, r, o, at := n.draft, f.readerOf(n), n.obj, n.at
+	f.mu.Unlock()
 	if d != nil {
 		return undo, materialize(ctx, d, r)
 	}
