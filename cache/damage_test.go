@@ -75,6 +75,29 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+// A data file that is cut while it is read: what is downloaded again leaves holes before it, which are not shown.
+func TestCutWhileInUse(t *testing.T) {
+	for _, left := range []int64{0, mib} {
+		o := testOptions(t)
+		c := mustOpen(t, o)
+		s := newSource(3 * mib)
+		f := c.File(testID, 3*mib, s)
+		readRange(t, f, s, 0, 3*mib)
+		f.Close()
+		c.Close()
+		c = mustOpen(t, o) // with nothing in memory
+		f = c.File(testID, 3*mib, s)
+		readRange(t, f, s, 0, 3*mib)
+		cut(t, filepath.Join(o.Dir, dataName(testID.name())), left)
+		for _, off := range []int{2 * mib, mib + 5, 0} {
+			readRange(t, f, s, off, 200*kib)
+			settled(t, c)
+		}
+		readRange(t, f, s, 0, 3*mib)
+		f.Close()
+	}
+}
+
 func flip(t *testing.T, name string, off int64) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_RDWR, 0)

@@ -52,7 +52,8 @@ func (v *version) countRead(first, last int64, n int) {
 	}
 }
 
-// readFailed gives up the blocks [first, last) of a data file that does not give its bytes.
+// readFailed gives up the blocks [first, last) of a data file that does not give its bytes, and has every other one compared with its checksum
+// again: in a file that was cut under us, the next block that is written far behind leaves a hole that reads as zeros.
 func (v *version) readFailed(first, last int64, err error) {
 	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -60,6 +61,8 @@ func (v *version) readFailed(first, last int64, err error) {
 	v.c.diskFailed("read", err)
 	v.c.mu.Lock()
 	defer v.c.mu.Unlock()
+	v.checked.reset()
+	v.evictions.Add(1) // after the bits: who is reading now looks again
 	for b := first; b < last; b++ {
 		v.drop(b)
 	}
