@@ -176,6 +176,9 @@ func (c *Cache) store(v *version, run []*block) error {
 	defer c.account(v, d, reserved)
 	v.writing.Lock()
 	defer v.writing.Unlock()
+	if err := v.beforeWrite(d); err != nil {
+		return err
+	}
 	vec, records := make([][]byte, 0, len(run)), make([]byte, 0, len(run)*recordSize)
 	for _, b := range run {
 		vec = append(vec, *b.buf)
