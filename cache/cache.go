@@ -17,7 +17,7 @@ import (
 const (
 	DefaultBlockSize = 128 << 10
 	DefaultMemory    = 128 << 20
-	DefaultParallel  = 24
+	DefaultParallel  = 32
 	DefaultWhole     = 1 << 20
 
 	minMemory   = 1 << 20
