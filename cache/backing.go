@@ -27,7 +27,7 @@ func (f *File) Backing() *Backing {
 	v := f.v
 	v.attach()
 	d := v.disk.Load()
-	if d == nil || v.size == 0 || v.held.Load() < v.size || !v.checkAll(d) || !v.lend() {
+	if d == nil || d.slot != nil || v.size == 0 || v.held.Load() < v.size || !v.checkAll(d) || !v.lend() {
 		return nil
 	}
 	fd, err := -1, d.mark()

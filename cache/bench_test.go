@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -165,4 +166,53 @@ func BenchmarkColdStrided(b *testing.B) {
 		f.Close()
 	}
 	b.ReportMetric(float64(requests)/float64(i), "requests/op")
+}
+
+// BenchmarkSmallFill downloads small files into the cache, eight at a time, as a program does that walks them.
+func BenchmarkSmallFill(b *testing.B) {
+	c := mustOpen(b, testOptions(b))
+	s := &pattern{size: 4 * kib}
+	i := 0
+	for b.Loop() {
+		var wg sync.WaitGroup
+		for range 8 {
+			i++
+			f := c.File(keyID(i), s.size, s)
+			wg.Go(func() {
+				defer f.Close()
+				if err := f.Fill(b.Context(), 0, s.size); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(i), "µs/file")
+	b.ReportMetric(float64(diskUse(b, c.o.Dir))/float64(i), "disk-B/file")
+}
+
+// BenchmarkSmallWarm opens, reads and closes small files that are on disk, more of them than keep their tables.
+func BenchmarkSmallWarm(b *testing.B) {
+	const files = 4 * keepTables
+	o := testOptions(b)
+	c := mustOpen(b, o)
+	s := &pattern{size: 4 * kib}
+	for i := range files {
+		f := c.File(keyID(i), s.size, s)
+		if err := f.Fill(b.Context(), 0, s.size); err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+	p := make([]byte, s.size)
+	for i := 0; b.Loop(); i++ {
+		f := c.File(keyID(i%files), s.size, s)
+		if _, err := f.ReadAt(b.Context(), p, 0); err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+	if n, _ := s.count(); n != files {
+		b.Errorf("%d requests", n)
+	}
 }

@@ -84,6 +84,7 @@ type Cache struct {
 	// names orders changes of the names in the folder: who makes, removes or renames files of versions holds it, who opens them holds it
 	// for reading. Local disk I/O happens under it; it comes before mu.
 	names sync.RWMutex
+	packs packs // guarded by names
 
 	mu       sync.Mutex
 	closed   bool
@@ -105,7 +106,8 @@ type Cache struct {
 
 // entry is a version that is on disk and not open.
 type entry struct {
-	bytes int64    // on disk
+	bytes int64    // on disk, of files; what is in a pack counts with the pack
+	slot  *slot    // in a pack, or nil
 	v     *version // with its table, or nil
 }
 
@@ -141,6 +143,7 @@ func newCache(o Options, fo *folder) *Cache {
 		versions: map[string]*version{},
 		drafts:   map[string]*Draft{},
 		seals:    map[string]seal{},
+		packs:    packs{all: map[int64]*pack{}},
 		onDisk:   newList[string, *entry](maxClosed),
 	}
 	c.tables, _ = simplelru.NewLRU(keepTables, func(_ string, e *entry) { e.v = nil })
@@ -172,7 +175,7 @@ func (c *Cache) Close() error {
 	err := c.closeDrafts()
 	c.closeVersions()
 	c.writeSeals()
-	return errors.Join(err, c.folder.release())
+	return errors.Join(err, c.leavePacks(), c.folder.release())
 }
 
 // closeVersions closes the files of versions that their readers left open.

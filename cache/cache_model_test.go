@@ -189,6 +189,11 @@ func damageFiles(tb testing.TB, rt *rapid.T, dir string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	packs, err := filepath.Glob(filepath.Join(dir, "packs1", "*"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	names = append(names, packs...)
 	for _, name := range names {
 		if !rapid.Bool().Draw(rt, "damage") {
 			continue
@@ -221,7 +226,7 @@ func TestBlockModel(t *testing.T) {
 			Dir: filepath.Join(root, "0"), BlockSize: 4096, Parallel: 3,
 			Size: rapid.SampledFrom([]int64{0, 60_000, 200_000, 1 << 30}).Draw(rt, "size"),
 		}
-		for i, n := range []int{1, 4096, 30_001, 131_072} {
+		for i, n := range []int{1, 4096, 30_001, 131_072, 100, 2000, 3999} {
 			m.sources = append(m.sources, newSource(n))
 			m.ids = append(m.ids, keyID(i))
 			m.files = append(m.files, nil)

@@ -60,7 +60,7 @@ func (d *Draft) Commit(id ID) error {
 		if err != nil {
 			d.c.diskFailed("commit", err)
 		}
-		if kept {
+		if kept && !d.c.packable(d.t.size) {
 			return d.forget(false)
 		}
 	}
@@ -110,6 +110,9 @@ func (c *Cache) adopt(d *Draft, id ID, present bitmap) (kept bool, err error) {
 	defer c.names.Unlock()
 	name := id.name()
 	c.dropLocked(name)
+	if c.packable(d.t.size) {
+		return c.adoptSmall(d, id, name)
+	}
 	bytes, err := onDisk(d.data)
 	if err != nil {
 		return false, err

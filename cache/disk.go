@@ -8,12 +8,12 @@ import (
 // nothing and takes no lock unless a block is to be checked.
 func (v *version) readDisk(p []byte, off int64) int {
 	v.attach()
+	evictions := v.evictions.Load() // before disk: see place
 	d := v.disk.Load()
 	if d == nil {
 		return 0
 	}
 	size := v.c.o.BlockSize
-	evictions := v.evictions.Load()
 	first, b := off/size, off/size
 	for ; b*size < off+int64(len(p)) && v.present.get(b); b++ {
 		if !v.checked.get(b) && !v.check(d, b) {
@@ -24,7 +24,7 @@ func (v *version) readDisk(p []byte, off int64) int {
 		return 0
 	}
 	n := int(min(int64(len(p)), b*size-off))
-	m, err := d.data.ReadAt(p[:n], off)
+	m, err := d.data.ReadAt(p[:n], d.base+off)
 	if v.evictions.Load() != evictions {
 		return 0 // the bytes may have been taken out meanwhile
 	}
@@ -106,11 +106,14 @@ func (v *version) check(d *diskFile, b int64) bool {
 	evictions := v.evictions.Load()
 	ok := v.compare(d, b)
 	v.c.mu.Lock()
-	same := v.evictions.Load() == evictions && v.present.get(b)
+	same := v.evictions.Load() == evictions && v.present.get(b) && v.disk.Load() == d
 	if same && ok {
 		v.checked.set(b)
 	} else if same {
 		v.drop(b)
+	}
+	if same && d.slot != nil {
+		d.slot.checked, d.slot.wrong = ok, !ok
 	}
 	v.c.mu.Unlock()
 	if same && !ok {
@@ -122,22 +125,33 @@ func (v *version) check(d *diskFile, b int64) bool {
 
 // compare reads a block and its record.
 func (v *version) compare(d *diskFile, b int64) bool {
-	var rec [recordSize]byte
-	if _, err := d.index.ReadAt(rec[:], recordOff(b)); err != nil {
-		return false
-	}
-	sum, ok := decodeRecord(rec[:], d.salt, b)
+	sum, ok := d.sum(b)
 	if !ok {
 		return false
 	}
 	buf := v.c.getBuffer(int(v.blockLen(b)))
 	defer v.c.putBuffer(buf)
-	_, err := d.data.ReadAt(*buf, b*v.c.o.BlockSize)
+	_, err := d.data.ReadAt(*buf, d.base+b*v.c.o.BlockSize)
 	return err == nil && checksum(*buf) == sum
+}
+
+// sum is the checksum that block b was stored with.
+func (d *diskFile) sum(b int64) (sum uint32, ok bool) {
+	if d.slot != nil {
+		return d.slot.sum, true
+	}
+	var rec [recordSize]byte
+	if _, err := d.index.ReadAt(rec[:], recordOff(b)); err != nil {
+		return 0, false
+	}
+	return decodeRecord(rec[:], d.salt, b)
 }
 
 // eraseRecords takes the blocks [first, last) out of the index.
 func (v *version) eraseRecords(d *diskFile, first, last int64) {
+	if d.slot != nil {
+		return
+	}
 	if _, err := d.index.WriteAt(make([]byte, (last-first)*recordSize), recordOff(first)); err != nil {
 		v.c.diskFailed("index", err) // a record that stays is told from a right one by its checksum
 	}

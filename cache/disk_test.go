@@ -271,12 +271,25 @@ func checkUsed(t testing.TB, c *Cache) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var sum int64
+	slots := map[*pack]int{}
 	for _, name := range c.onDisk.Keys() {
 		e, _ := c.onDisk.Peek(name)
 		sum += e.bytes
+		if e.slot != nil {
+			slots[e.slot.pack]++
+		}
 	}
 	for _, v := range c.versions {
 		sum += v.bytes
+		if v.slot != nil {
+			slots[v.slot.pack]++
+		}
+	}
+	for _, p := range c.packs.all {
+		sum += p.bytes
+		if p.slots != slots[p] {
+			t.Errorf("pack %d counts %d entries, tables say %d", p.no, p.slots, slots[p])
+		}
 	}
 	if sum != c.used {
 		t.Errorf("counted %d, tables say %d", c.used, sum)

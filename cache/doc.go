@@ -37,6 +37,8 @@ become 2 MiB: until then the next small read has the processors to itself. With 
 	lock                      locked by the daemon (flock), holds its process number
 	blocks/v1/ab/ab….data     the version's bytes, sparse, as long as the object
 	blocks/v1/ab/ab….idx      its index
+	blocks/packs1/….pack      small versions, one after the other
+	blocks/packs1/index       what is in the packs, while no daemon has the folder
 	drafts/<id>.data, .log    a draft's bytes and its journal
 	drafts/*.damaged          drafts that could not be read, for a person to look at
 
@@ -48,11 +50,20 @@ over salt, block number and checksum. The record is written after the bytes. Wha
 block is absent), a record whose tag is wrong (absent), a record whose bytes are not there or old (the checksum, which is compared at the
 first read after a restart, tells). None of that needs an fsync, and none is made. A header that does not fit its file drops the version.
 
+A version of one block, up to 128 KiB, has no files of its own, which would cost more than its download: it is an entry of a pack, a head (ID, size,
+checksum of the bytes, CRC-32C over these, the pack's random salt and the place) and its bytes, written at the pack's end by one call. It is there as a
+whole or not at all. What is taken out, by eviction, a new name or a new state, loses its head and, as a hole, the pages that hold nothing else; no place
+gets other bytes, and a pack without entries is removed. A daemon that closes the folder leaves an index of its packs, and the next one takes each pack
+for what the index says if file number, size and time of change are still the same; else it looks for heads in the pack, with what is torn or taken out
+left aside. Bytes are compared with their checksum at the first read after a restart, but for a clean one in the same boot of the machine. Small
+versions that an earlier format left as files are read as such.
+
 # Eviction
 
-Options.Size bounds what the files take (st_blocks, indexes included). Room is reserved before each write: closed versions go first, the least
-recently used one first and as a whole, over restarts too (the order is that of the index files' times); when all are open, segments of 64
-blocks that were not used for longest are punched out of open files. What finds no room is not cached. A reader that races with this notices:
+Options.Size bounds what the files take (st_blocks, indexes and what is dead in packs included). Room is reserved before each write: closed versions go
+first, the least recently used one first and as a whole, over restarts too (the order is that of the index files' times and, in packs, of the last use;
+after a crash of the download); when all are open, segments of 64
+blocks that were not used for longest are punched out of open files, and small versions out of their packs. What finds no room is not cached. A reader that races with this notices:
 the blocks are marked absent and a counter grows before bytes go, and a reader looks at the counter after its pread.
 
 [Cache.Held] lists what is there by reading the headers, and [Cache.Evict] removes versions by name; both leave what is in use.
@@ -64,7 +75,7 @@ so a file is lent only after each block was compared with its checksum in this d
 is first asked for. Up to 128 MiB are compared while the caller waits; for more the answer is no until a goroutine has compared them. What a daemon
 knew to be right when it closed the folder it leaves to the next one as seals (file number, size and time of change of each data file, in a file that goes
 when it is read): they hold in the same boot of the machine as long as the file looks the same, so neither a crash, nor a power cut, nor a changed
-file is trusted. A lent file counts as used and is not evicted until it
+file is trusted. What is in a pack is never lent. A lent file counts as used and is not evicted until it
 is given back; and since a mapping of it may live longer, unseen, it is never punched or cut from then on, over restarts too (its sticky bit says so),
 only removed whole when no File of it is open.
 
@@ -85,7 +96,7 @@ In this order; none is held while a source is asked.
 
 	Draft.io         read: while bytes are written; write: truncate, punch, rebase, commit
 	Draft.mu         table and state of a draft, held while its journal is written
-	Cache.names      names in blocks/: held by who makes, removes or renames files, read by who opens them; local disk I/O under it
+	Cache.names      names in blocks/: held by who makes, removes or renames files, read by who opens them; the packs; local disk I/O under it
 	version.attaching, version.checking, version.writing
 	                 of one version: its files are opened; a block is compared with its checksum; bytes are written or punched
 	Cache.mu         everything in memory; nothing is done under it but memory

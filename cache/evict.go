@@ -22,30 +22,37 @@ func (c *Cache) makeRoom(bytes int64) bool {
 			c.mu.Unlock()
 			return true
 		}
-		name, freed, ok := c.victim()
+		name, e := c.victim()
 		over := c.used + bytes - c.o.Size
 		c.mu.Unlock()
-		if !ok {
+		if e == nil {
 			if !c.punch(over + c.o.Size/32) {
 				return false
 			}
 			continue
 		}
-		c.unlink(name)
-		c.mu.Lock()
-		c.used -= freed
-		c.mu.Unlock()
+		c.removeStored(name, e)
 	}
 }
 
-// victim takes the least recently used closed version out of the tables. The caller holds Cache.mu.
-func (c *Cache) victim() (name string, bytes int64, ok bool) {
+// victim takes the least recently used closed version out of the tables; nil when there is none. The caller holds Cache.mu.
+func (c *Cache) victim() (name string, e *entry) {
 	name, e, ok := c.onDisk.GetOldest()
 	if !ok {
-		return "", 0, false
+		return "", nil
 	}
 	c.forgetStored(name, e)
-	return name, e.bytes, true
+	return name, e
+}
+
+// removeStored takes a version that is in no table any more off the disk. The caller holds Cache.names.
+func (c *Cache) removeStored(name string, e *entry) {
+	if e.slot != nil {
+		c.kill(e.slot)
+		return
+	}
+	c.unlink(name)
+	c.giveBack(e.bytes)
 }
 
 // forgetStored takes a closed version out of the tables of what is on disk; its files are the caller's to unlink, its bytes to give back.
@@ -72,15 +79,12 @@ func (c *Cache) shrink() bool {
 	c.names.Lock()
 	defer c.names.Unlock()
 	c.mu.Lock()
-	name, freed, ok := c.victim()
+	name, e := c.victim()
 	c.mu.Unlock()
-	if !ok {
+	if e == nil {
 		return c.punch(2 * c.request)
 	}
-	c.unlink(name)
-	c.mu.Lock()
-	c.used -= freed
-	c.mu.Unlock()
+	c.removeStored(name, e)
 	return true
 }
 
@@ -117,11 +121,16 @@ func (c *Cache) segments() (segs []segment, held []*version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, v := range c.versions {
-		if d := v.disk.Load(); !v.inUse() || d == nil || v.keeps(d) {
+		d := v.disk.Load()
+		if !v.inUse() || d == nil || v.keeps(d) {
 			continue
 		}
 		v.holds++
 		held = append(held, v)
+		if d.slot != nil {
+			segs = append(segs, segment{v: v, tick: v.ticks[0].Load(), bytes: d.slot.length()})
+			continue
+		}
 		for w := range v.present {
 			if n := bits.OnesCount64(v.present[w].Load()); n > 0 {
 				segs = append(segs, segment{v: v, word: w, tick: v.ticks[w].Load(), bytes: int64(n) * c.o.BlockSize})
@@ -134,6 +143,9 @@ func (c *Cache) segments() (segs []segment, held []*version) {
 // punchSegment first lets readers know, then the index, then makes the hole.
 func (c *Cache) punchSegment(s segment) bool {
 	v, d := s.v, s.v.disk.Load()
+	if d == nil || d.slot != nil {
+		return c.punchSmall(v)
+	}
 	first := int64(s.word) * wordBlocks
 	last := min(first+wordBlocks, v.blocks())
 	v.writing.Lock()

@@ -15,6 +15,7 @@ type Held struct {
 	Used  time.Time // last opened or closed, to about a minute; now for an open one
 	Open  bool      // in use: Evict leaves it
 	name  string
+	slot  *slot // in a pack, if it is closed
 }
 
 // Held lists the versions that have bytes on disk, the largest first. It reads the header of each closed one's index, so it takes as long as
@@ -38,13 +39,17 @@ func (c *Cache) heldNames() []Held {
 	list := make([]Held, 0, c.onDisk.Len())
 	for _, name := range c.onDisk.Keys() {
 		if e, ok := c.onDisk.Peek(name); ok {
-			list = append(list, Held{Bytes: e.bytes, name: name})
+			list = append(list, Held{Bytes: e.onDisk(), name: name, slot: e.slot})
 		}
 	}
 	now := time.Now()
 	for _, v := range c.versions {
 		if v.inUse() && v.stored {
-			list = append(list, Held{ID: v.id, Size: v.size, Bytes: v.bytes, Used: now, Open: true, name: v.name})
+			bytes := v.bytes
+			if v.slot != nil {
+				bytes = v.slot.length()
+			}
+			list = append(list, Held{ID: v.id, Size: v.size, Bytes: bytes, Used: now, Open: true, name: v.name})
 		}
 	}
 	return list
@@ -54,6 +59,9 @@ func (c *Cache) heldNames() []Held {
 func (c *Cache) identify(h *Held) bool {
 	c.names.RLock()
 	defer c.names.RUnlock()
+	if h.slot != nil {
+		return c.identifySmall(h)
+	}
 	f, err := c.folder.open(indexName(h.name), os.O_RDONLY)
 	if err != nil {
 		return !os.IsNotExist(err)
@@ -70,6 +78,31 @@ func (c *Cache) identify(h *Held) bool {
 		h.ID, h.Size = head.id, head.size
 	}
 	return true
+}
+
+// identifySmall is identify of a version in a pack.
+func (c *Cache) identifySmall(h *Held) bool {
+	c.mu.Lock()
+	e, ok := c.onDisk.Peek(h.name)
+	if ok = ok && e.slot == h.slot; ok {
+		h.Used = time.Unix(0, h.slot.used)
+	}
+	c.mu.Unlock()
+	if !ok {
+		return false
+	}
+	if id, ok := h.slot.pack.id(h.slot); ok {
+		h.ID, h.Size = id, h.slot.size
+	}
+	return true
+}
+
+// onDisk is what the version takes on disk, in bytes.
+func (e *entry) onDisk() int64 {
+	if e.slot != nil {
+		return e.slot.length()
+	}
+	return e.bytes
 }
 
 // Evicted is what an Evict did.
@@ -112,11 +145,8 @@ func (c *Cache) evict(name string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	c.unlink(name)
-	c.mu.Lock()
-	c.used -= e.bytes
-	c.mu.Unlock()
-	return e.bytes, true
+	c.removeStored(name, e)
+	return e.onDisk(), true
 }
 
 // purgeClosed gives back the memory of versions that nobody has open.
@@ -133,9 +163,13 @@ func (c *Cache) purgeClosed(match func(ID) bool) {
 // Room is how much of what is read on purpose the cache can hold at once, in bytes on disk: its size without what a running write may need.
 func (c *Cache) Room() int64 { return max(0, c.o.Size-c.o.Size/32-c.request) }
 
-// Footprint is what a wholly cached object of size bytes takes on disk, about: its bytes and its index, in pages of 4 KiB.
+// Footprint is what a wholly cached object of size bytes takes on disk, about: its bytes and what names it, or its bytes and its index in pages of
+// 4 KiB.
 func (c *Cache) Footprint(size int64) int64 {
-	const page = 4096
+	const page, head = 4096, 512 // a key of ordinary length
+	if c.packable(size) {
+		return entryLength(head, size)
+	}
 	blocks := (size + c.o.BlockSize - 1) / c.o.BlockSize
 	return (size+page-1)/page*page + (headerSize+blocks*recordSize+page-1)/page*page
 }

@@ -34,8 +34,8 @@ func TestHeldTellsWhatIsThere(t *testing.T) {
 		if h[0].Open != wantOpen || h[1].Open || h[1].Used.IsZero() {
 			t.Fatalf("held: %+v", h)
 		}
-		if sum := h[0].Bytes + h[1].Bytes; sum != c.Stats().Used {
-			t.Fatalf("held %d bytes, used %d", sum, c.Stats().Used)
+		if sum, used := h[0].Bytes+h[1].Bytes, c.Stats().Used; sum > used || sum < used-packPage { // the small one's last page is not full
+			t.Fatalf("held %d bytes, used %d", sum, used)
 		}
 		for _, x := range h {
 			if x.Bytes < x.Size || x.Bytes > c.Footprint(x.Size) {

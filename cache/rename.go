@@ -17,7 +17,12 @@ func (c *Cache) Rename(old, new ID) {
 	defer c.names.Unlock()
 	c.dropLocked(to)
 	c.mu.Lock()
-	v, bytes := c.take(from)
+	if size := c.slotSize(from); size > 0 {
+		c.mu.Unlock()
+		c.renameSmall(from, to, new, size)
+		return
+	}
+	v, bytes, _ := c.take(from)
 	if v == nil && bytes == 0 {
 		c.mu.Unlock()
 		return
@@ -39,6 +44,20 @@ func (c *Cache) Rename(old, new ID) {
 		c.unlink(from)
 		c.dropLocked(to)
 	}
+}
+
+// slotSize is the size of the version of that name that is in a pack, 0 when none is. The caller holds Cache.mu.
+func (c *Cache) slotSize(name string) int64 {
+	var s *slot
+	if e, ok := c.onDisk.Peek(name); ok {
+		s = e.slot
+	} else if v := c.versions[name]; v != nil {
+		s = v.slot
+	}
+	if s == nil {
+		return 0
+	}
+	return s.size
 }
 
 // renamed puts a version that is not open back among the closed ones.
@@ -104,7 +123,7 @@ func (c *Cache) Drop(id ID) {
 // dropLocked is Drop for who holds Cache.names.
 func (c *Cache) dropLocked(name string) {
 	c.mu.Lock()
-	v, bytes := c.take(name)
+	v, bytes, slot := c.take(name)
 	lent := v != nil && v.lent > 0
 	if v != nil {
 		v.holds++
@@ -114,12 +133,16 @@ func (c *Cache) dropLocked(name string) {
 		v.owed = bytes
 	}
 	c.mu.Unlock()
-	if v == nil && bytes == 0 {
+	if v == nil && bytes == 0 && slot == nil {
 		return
 	}
-	c.unlink(name)
+	if slot == nil {
+		c.unlink(name)
+	} else {
+		c.kill(slot)
+	}
 	if v != nil {
-		if d := v.disk.Load(); d != nil && !lent && !d.mapped.Load() {
+		if d := v.disk.Load(); d != nil && d.slot == nil && !lent && !d.mapped.Load() {
 			if err := d.data.Truncate(0); err != nil { // readers that have it open do not keep the space
 				c.diskFailed("drop", err)
 			}

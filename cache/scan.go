@@ -17,6 +17,7 @@ type found struct {
 	bytes       int64
 	used        time.Time
 	data, index bool
+	slot        *slot // in a pack instead
 }
 
 // scan makes the folders and lists what an earlier daemon left: the order of use is that of the index files' times. Halves of a version,
@@ -42,9 +43,20 @@ func (c *Cache) scan() error {
 		}
 		all = append(all, part...)
 	}
+	slots, err := c.scanPacks()
+	if err != nil {
+		return err
+	}
+	for name, s := range slots {
+		all = append(all, &found{name: name, slot: s, used: time.Unix(0, s.used)})
+	}
 	slices.SortFunc(all, func(a, b *found) int { return a.used.Compare(b.used) })
 	for _, f := range all {
-		c.onDisk.Add(f.name, &entry{bytes: f.bytes})
+		if f.slot == nil && slots[f.name] != nil { // both: the pack came later
+			c.unlink(f.name)
+			continue
+		}
+		c.onDisk.Add(f.name, &entry{bytes: f.bytes, slot: f.slot})
 		c.used += f.bytes
 	}
 	c.makeRoom(0)

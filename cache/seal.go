@@ -40,6 +40,9 @@ func bootID() string {
 
 // seal remembers that the files of a version that is being closed are right as they are. d is its files, not closed yet.
 func (c *Cache) seal(v *version, d *diskFile) {
+	if d.slot != nil {
+		return
+	}
 	s, ok := sealOf(d.data)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -36,7 +36,8 @@ type version struct {
 	opens   int   // Files
 	holds   int   // downloads and writes under way
 	lent    int   // Backings
-	stored  bool  // the files exist
+	stored  bool  // the files exist, or the place in a pack
+	slot    *slot // the place in a pack; nil = files, or nothing
 	loaded  bool  // the bitmaps hold what the index says
 	dead    bool  // dropped: nothing is written any more
 	checks  bool  // checkLater is at it
@@ -51,14 +52,19 @@ type version struct {
 	starts  []int64 // of the last cursors, in order
 }
 
-// diskFile is the open files of a version.
+// diskFile is the open files of a version, or its place in a pack.
 type diskFile struct {
 	data, index *os.File
+	base        int64 // where the version begins in data
+	slot        *slot // not nil: data is a pack, and there is no index
 	salt        uint64
 	mapped      atomic.Bool // it was lent once: a mapping of it may live, see Backing
 }
 
 func (d *diskFile) close() {
+	if d.slot != nil {
+		return // the pack stays open
+	}
 	d.data.Close()
 	d.index.Close()
 }
@@ -95,7 +101,7 @@ func indexName(name string) string { return filepath.Join(formatDir, name[:2], n
 // acquire returns the version of that ID, with one more open. The caller holds Cache.mu.
 func (c *Cache) acquire(id ID, size int64) *version {
 	name := id.name()
-	v, bytes := c.take(name)
+	v, bytes, slot := c.take(name)
 	if v != nil && v.size != size { // an ETag that stands for two sizes: what is there cannot be trusted
 		c.forget(v)
 		v = nil
@@ -103,30 +109,30 @@ func (c *Cache) acquire(id ID, size int64) *version {
 	if v == nil {
 		v = c.newVersion(id, name, size)
 	}
-	if bytes > 0 {
-		v.stored, v.bytes = true, bytes
+	if bytes > 0 || slot != nil {
+		v.stored, v.bytes, v.slot = true, bytes, slot
 	}
 	c.versions[name] = v
 	v.opens++
 	return v
 }
 
-// take removes what is known under a file name from the tables: the version, if there is more than a file, and its bytes on disk. The
-// caller holds Cache.mu, and answers for the bytes: they stay in Cache.used.
-func (c *Cache) take(name string) (v *version, bytes int64) {
+// take removes what is known under a file name from the tables: the version, if there is more than a file, and its bytes on disk or its place in
+// a pack. The caller holds Cache.mu, and answers for the bytes, which stay in Cache.used, and for the place.
+func (c *Cache) take(name string) (v *version, bytes int64, slot *slot) {
 	v = c.versions[name]
 	delete(c.versions, name)
 	if e, ok := c.onDisk.Peek(name); ok {
 		if v == nil {
 			v = e.v
 		}
-		bytes = e.bytes
+		bytes, slot = e.bytes, e.slot
 		c.onDisk.Remove(name)
 		c.tables.Remove(name)
 	} else if v != nil {
-		bytes = v.bytes
+		bytes, slot = v.bytes, v.slot
 	}
-	return v, bytes
+	return v, bytes, slot
 }
 
 // forget makes a version that was taken out of the tables one that its readers alone know; they go on without the disk. The caller holds
@@ -135,7 +141,7 @@ func (c *Cache) forget(v *version) {
 	v.dead = true
 	delete(c.seals, v.name)
 	v.wipe()
-	v.bytes, v.stored = 0, false
+	v.bytes, v.stored, v.slot = 0, false, nil
 	if !v.inUse() {
 		c.purge(v)
 	}
@@ -174,7 +180,10 @@ func (c *Cache) settle(v *version) *diskFile {
 	}
 	d := v.disk.Swap(nil)
 	v.attached.Store(false)
-	if d != nil && !v.dead && time.Since(v.touched) > time.Minute {
+	if v.slot != nil {
+		v.slot.used = time.Now().UnixNano()
+	}
+	if d != nil && d.slot == nil && !v.dead && time.Since(v.touched) > time.Minute {
 		v.touched = time.Now()
 		now := unix.NsecToTimeval(v.touched.UnixNano())
 		_ = unix.Futimes(int(d.index.Fd()), []unix.Timeval{now, now}) // the order of use after a restart: not worth an error
@@ -183,13 +192,13 @@ func (c *Cache) settle(v *version) *diskFile {
 	case v.dead:
 		c.purge(v)
 	case v.stored:
-		e := &entry{bytes: v.bytes}
+		e := &entry{bytes: v.bytes, slot: v.slot}
 		c.onDisk.Add(v.name, e)
 		if v.loaded {
 			e.v = v
 			c.tables.Add(v.name, e)
 		}
-		v.bytes = 0
+		v.bytes, v.slot = 0, nil
 	}
 	if len(v.mem) == 0 && c.versions[v.name] == v {
 		delete(c.versions, v.name)
@@ -208,7 +217,10 @@ func (v *version) attach() {
 		return
 	}
 	v.c.mu.Lock()
-	stored := v.stored
+	stored := v.stored && v.slot == nil
+	if v.slot != nil {
+		v.attachSlot()
+	}
 	v.c.mu.Unlock()
 	if stored { // else no lock that a slow disk may hold: a version that is not cached does not wait for it
 		v.attachFiles()

@@ -177,6 +177,9 @@ func (c *Cache) writeRun(v *version, run []*block) {
 // store writes blocks and, after them, their records: a block without its record, or with a wrong one, does not count.
 func (c *Cache) store(v *version, run []*block) error {
 	v.attach()
+	if d := v.disk.Load(); c.packable(v.size) && (d == nil || d.slot != nil) {
+		return c.storeSmall(v, run[0])
+	}
 	var bytes int64
 	for _, b := range run {
 		bytes += int64(b.size)
@@ -271,8 +274,12 @@ func (c *Cache) reserve(v *version, bytes int64) (*diskFile, error) {
 		if d, err = c.create(id, name, v.size); err == nil {
 			v.disk.Store(d)
 			c.mu.Lock()
-			v.stored, v.loaded = true, true
+			old := v.slot
+			v.stored, v.loaded, v.slot = true, true, nil
 			c.mu.Unlock()
+			if old != nil { // of another size
+				c.kill(old)
+			}
 			return d, nil
 		}
 	}
@@ -284,7 +291,11 @@ func (c *Cache) reserve(v *version, bytes int64) (*diskFile, error) {
 
 // account replaces a reservation by what the files take.
 func (c *Cache) account(v *version, d *diskFile, reserved int64) {
-	bytes, err := d.bytes()
+	var bytes int64
+	var err error
+	if d != nil && d.slot == nil {
+		bytes, err = d.bytes()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.used -= reserved
