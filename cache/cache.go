@@ -85,6 +85,8 @@ type Cache struct {
 	// for reading. Local disk I/O happens under it; it comes before mu.
 	names sync.RWMutex
 
+	persists persists // drafts that are being made durable
+
 	mu       sync.Mutex
 	closed   bool
 	versions map[string]*version            // by file name: open ones, and closed ones with blocks in memory
