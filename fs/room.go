@@ -28,12 +28,25 @@ func (u *uploadQueue) hopeful() bool {
 	}
 	for _, h := range []dueHeap{u.small, u.large} {
 		for _, q := range h {
-			if q.tries == 0 {
+			if !q.failed() {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// failed tells whether the last try to send q was in vain.
+func (q *queued) failed() bool {
+	d := q.d
+	if q.n != nil {
+		d = q.n.draft
+	}
+	if d == nil {
+		return false
+	}
+	_, why := d.State()
+	return why != ""
 }
 
 // withRoom does a write again and again while it finds no room and uploads are about to make some; no gate is held while it waits. ENOSPC where waiting
