@@ -234,7 +234,7 @@ func TestWriteBackTriesAgain(t *testing.T) {
 
 // TestWriteBackCrash: kill -9 right after the closes loses nothing; the next mount sends all by itself, with their attributes.
 func TestWriteBackCrash(t *testing.T) {
-	w := newWorld(t, writeBack)
+	w := newWorld(t, later)
 	w.srv.PutObject("data", "changed", []byte("0123456789"), map[string]string{"mode": "33216", "other": "kept"})
 	w.down(true)
 	must[[]string](t)(w.names("")) // a listing tells no attributes
@@ -356,4 +356,19 @@ func TestCloseOfKilledProgram(t *testing.T) {
 	_ = h.Flush(gone)
 	h.Release()
 	w.eventually(func() bool { return len(w.remoteKeys()) == 1 })
+}
+
+// TestQueuedFilesNeedNoMarker: the directory of files that wait is not kept by a marker that their upload would make superfluous.
+func TestQueuedFilesNeedNoMarker(t *testing.T) {
+	w := newWorld(t, later)
+	w.ok(w.mkdir("d"))
+	w.ok(w.mkdir("d/e"))
+	w.ok(w.create("d/e/f", []byte("x")))
+	w.wantCounts(w.counts(func() {
+		w.ok(w.f.doLater(t.Context(), time.Now().Add(time.Hour)))
+		w.ok(w.f.Sync(t.Context()))
+	}), map[string]int{"PutObject": 1})
+	if got := w.remoteKeys(); len(got) != 1 {
+		t.Errorf("the bucket has %q", got)
+	}
 }
