@@ -86,6 +86,8 @@ type Cache struct {
 	names sync.RWMutex
 	packs packs // guarded by names
 
+	persists persists // drafts that are being made durable
+
 	mu       sync.Mutex
 	closed   bool
 	versions map[string]*version            // by file name: open ones, and closed ones with blocks in memory

@@ -34,6 +34,8 @@ type config struct {
 	CacheDir    string   // "" = the default place
 	CacheSize   byteSize // with CacheSizeSet; else from what is free
 	SizeGiven   bool
+	DraftSpace  byteSize // 0 = from what is free
+	WriteBack   bool     // close answers from the local disk
 	Memory      byteSize // of the daemon as a whole
 	LogFile     string   // "" = standard error in front, the default place in the background
 	Verbose     bool
@@ -80,6 +82,8 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.DurationVar(&c.TTL, "ttl", time.Minute, "how long names, sizes and listings are trusted; 0 asks the store each time")
 	f.StringVar(&c.CacheDir, "cache-dir", "", "cache folder of this mount alone (default: on $TMPDIR in a batch job, else ~/.cache/allasfs)")
 	f.Var(&c.CacheSize, "cache-size", "bytes on disk that the cache may take, 0 = memory only (default: half of what is free, 20G at most)")
+	f.Var(&c.DraftSpace, "draft-space", "bytes on disk that files may take which are not in the store yet; who writes more waits for uploads (default: half of what is free)")
+	f.BoolVar(&c.WriteBack, "write-back", false, "close(2) returns when a file is safe on the local disk; it is sent in the background")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
