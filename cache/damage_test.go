@@ -106,6 +106,39 @@ func TestCutWhileInUse(t *testing.T) {
 	}
 }
 
+// A pack that is cut while it is in use takes nothing more behind its end, and what it lost is fetched again.
+func TestPackCutWhileInUse(t *testing.T) {
+	o := testOptions(t)
+	c := mustOpen(t, o)
+	const size = 10 * kib
+	sources := map[int]*source{}
+	read := func(i int) {
+		t.Helper()
+		if sources[i] == nil {
+			sources[i] = newSource(size)
+		}
+		f := c.File(keyID(i), size, sources[i])
+		defer f.Close()
+		readRange(t, f, sources[i], 0, size)
+		settled(t, c)
+	}
+	for i := range 10 {
+		read(i)
+	}
+	c.Close()
+	c = mustOpen(t, o) // with nothing in memory
+	for i := range 10 {
+		read(i) // checked from now on
+	}
+	cut(t, filepath.Join(o.Dir, packName(1)), 50*kib)
+	for _, i := range []int{10, 0, 4, 5, 9, 11, 5, 9} {
+		read(i)
+		c.mu.Lock()
+		c.diskBad = time.Now() // the pause is over
+		c.mu.Unlock()
+	}
+}
+
 func flip(t *testing.T, name string, off int64) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_RDWR, 0)

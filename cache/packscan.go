@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,9 @@ func (c *Cache) openPack(base string, index *packIndex, add func(string, *slot))
 		}
 	}
 	if p.bytes, err = onDisk(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if p.size, err = f.Seek(0, io.SeekEnd); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	c.used += p.bytes
