@@ -34,6 +34,8 @@ type Options struct {
 	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
 	QueueAfter time.Duration // for which such a file waits for what often follows at once, a rename, a time, more bytes; 0 = 200 ms
 
+	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
+
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time
 	UID, GID uint32        // owner of what stores none
 	Umask    uint32        // taken from 0666 and 0777 where an object stores no mode

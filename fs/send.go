@@ -205,7 +205,7 @@ func (f *FS) noteFile(n *node) {
 
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
 func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
-	conflict := isConflict(err) || isNotExist(err) && d.Base().ETag != ""
+	conflict := lost(d, err)
 	state, why := cache.StateClosed, reason(err)
 	if conflict {
 		state, err = cache.StateConflict, errStale{err}
@@ -232,26 +232,6 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	f.mu.Unlock()
 	f.notifyEntry(pid, nm)
 	return err
-}
-
-// isConflict tells whether another client was first.
-func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) }
-
-// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost, which
-// before tells.
-func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
-	sent, err = f.store(ctx, d, path, o)
-	if isConflict(err) {
-		if there, ok := f.sentBefore(ctx, d); ok {
-			return there, true, nil
-		}
-	}
-	return sent, false, err
-}
-
-// condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.
-func condition(b cache.Base) s3.PutOptions {
-	return s3.PutOptions{IfNoneMatch: b.ETag == "", IfMatch: b.ETag}
 }
 
 // baseVersion is the version that a draft was made from.
