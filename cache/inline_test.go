@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,6 +231,9 @@ func TestReadersOfDraftsThatEnd(t *testing.T) {
 		})
 		if err := d.Commit(keyID(i)); err != nil {
 			t.Fatal(err)
+		}
+		if n, err := d.LocalReaderAt().ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrClosed) {
+			t.Fatalf("draft %d is gone, and gives %d bytes, %v", i, n, err)
 		}
 	}
 }

@@ -306,3 +306,40 @@ func TestPacksFromManyGoroutines(t *testing.T) {
 		t.Errorf("%d bytes used of %d", used, o.Size)
 	}
 }
+
+// A reader beside whom the version moves to another place, and what was there goes, never sees the hole.
+func TestReadDuringRename(t *testing.T) {
+	c := mustOpen(t, testOptions(t))
+	s := newSource(100 * kib)
+	f := c.File(keyID(0), 100*kib, s)
+	defer f.Close()
+	fillOne(t, c, keyID(1000), s).Close() // so that the pack stays
+	if err := f.Fill(t.Context(), 0, f.Size()); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, c)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 2000 {
+			c.Rename(keyID(i%2), keyID((i+1)%2))
+		}
+	}()
+	fromDisk := 0
+	for p := make([]byte, 100*kib); ; {
+		n := f.v.readDisk(p, 0)
+		if fromDisk += n; !bytes.Equal(p[:n], s.data[:n]) {
+			t.Error("wrong bytes")
+			break
+		}
+		select {
+		case <-done:
+			if fromDisk == 0 || f.Cached() != f.Size() {
+				t.Errorf("%d bytes read, %d left", fromDisk, f.Cached())
+			}
+			return
+		default:
+		}
+	}
+	<-done
+}
