@@ -88,22 +88,24 @@ type Cache struct {
 
 	persists persists // drafts that are being made durable
 
-	mu       sync.Mutex
-	closed   bool
-	versions map[string]*version            // by file name: open ones, and closed ones with blocks in memory
-	onDisk   *simplelru.LRU[string, *entry] // closed versions on disk, by last use
-	tables   *simplelru.LRU[string, *entry] // those of them that keep their table
-	used     int64                          // bytes on disk, reservations included
-	mem      memory                         // blocks in memory
-	sched    schedule                       // downloads waiting and running
-	writes   writeQueue                     // blocks on their way to the disk
-	lastErr  error                          // of the disk, until it works again
-	diskBad  time.Time                      // no attempt to write before that; zero = healthy
-	drafts   map[string]*Draft
-	draftNo  int64 // time of the newest draft's ID
-	draftUse int64 // local bytes of all drafts
-	damaged  []string
-	seals    map[string]seal // by file name: of closed versions whose blocks are all known to be right
+	mu        sync.Mutex
+	closed    bool
+	versions  map[string]*version            // by file name: open ones, and closed ones with blocks in memory
+	onDisk    *simplelru.LRU[string, *entry] // closed versions on disk, by last use
+	tables    *simplelru.LRU[string, *entry] // those of them that keep their table
+	used      int64                          // bytes on disk, reservations included
+	mem       memory                         // blocks in memory
+	sched     schedule                       // downloads waiting and running
+	writes    writeQueue                     // blocks on their way to the disk
+	lastErr   error                          // of the disk, until it works again
+	diskBad   time.Time                      // no attempt to write before that; zero = healthy
+	drafts    map[string]*Draft
+	draftNo   int64   // time of the newest draft's ID
+	draftUse  int64   // local bytes of all drafts
+	inlineUse int64   // bytes in memory of those without a data file
+	spares    []spare // journals for later drafts
+	damaged   []string
+	seals     map[string]seal // by file name: of closed versions whose blocks are all known to be right
 }
 
 // entry is a version that is on disk and not open.
@@ -145,7 +147,7 @@ func newCache(o Options, fo *folder) *Cache {
 		versions: map[string]*version{},
 		drafts:   map[string]*Draft{},
 		seals:    map[string]seal{},
-		packs:    packs{all: map[int64]*pack{}},
+		packs:    newPacks(o.Size),
 		onDisk:   newList[string, *entry](maxClosed),
 	}
 	c.tables, _ = simplelru.NewLRU(keepTables, func(_ string, e *entry) { e.v = nil })

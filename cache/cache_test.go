@@ -258,12 +258,13 @@ func TestFolderIsPrivate(t *testing.T) {
 	f := c.File(testID, mib, s)
 	defer f.Close()
 	readRange(t, f, s, 0, mib)
+	fillOne(t, c, keyID(1), newSource(1000)).Close()
 	settled(t, c)
 	d, err := c.NewDraft(Target{}, Base{}, 0, Attrs{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.WriteAt([]byte("x"), 0); err != nil {
+	if _, err := d.WriteAt(make([]byte, inlineMost+1), 0); err != nil {
 		t.Fatal(err)
 	}
 	files := 0
@@ -282,7 +283,7 @@ func TestFolderIsPrivate(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || files != 5 {
+	if err != nil || files != 6 {
 		t.Errorf("%d files, %v", files, err)
 	}
 }

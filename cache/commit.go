@@ -14,15 +14,20 @@ func (d *Draft) Discard() error {
 	if err := d.alive(); err != nil {
 		return err
 	}
-	_ = d.log(record{kind: recGone}) // so that a crash before the files are gone does not bring the draft back; they go now anyway
-	d.data.Close()
-	return d.forget(true)
+	return d.remove()
 }
 
-// forget takes the draft out of the tables and removes its journal, and its data if that is still here. The caller holds mu.
-func (d *Draft) forget(data bool) (err error) {
+// remove ends the draft. The caller holds mu.
+func (d *Draft) remove() error {
+	err := d.log(record{kind: recGone}) // so that a crash before the files are gone does not bring the draft back; they go now anyway
+	return d.forget(err == nil)
+}
+
+// forget takes the draft out of the tables and removes its files. told: the journal says that the draft is gone, and may be another's then. The
+// caller holds mu.
+func (d *Draft) forget(told bool) (err error) {
 	d.d.gone = true
-	d.j.f.Close()
+	d.dropInline()
 	c := d.c
 	c.mu.Lock()
 	delete(c.drafts, d.id)
@@ -31,11 +36,14 @@ func (d *Draft) forget(data bool) (err error) {
 	if err := d.closeOrigin(); err != nil {
 		c.log.Warn("close a cache file", "err", err)
 	}
-	if data {
-		err = c.folder.remove(dataOf(d.id))
+	if d.data != nil {
+		d.data.Close()
+		err = c.folder.remove(dataOf(d.stem))
+		d.data = nil
 	}
-	if err == nil { // the journal tells that data which could not be removed is rubbish
-		err = c.folder.remove(journalOf(d.id))
+	if err == nil && (!told || !d.keepSpare()) { // the journal tells that data which could not be removed is rubbish
+		d.j.f.Close()
+		err = c.folder.remove(journalOf(d.stem))
 	}
 	if err != nil {
 		return fmt.Errorf("cache: draft %s: %w", d.id, err)
@@ -61,12 +69,11 @@ func (d *Draft) Commit(id ID) error {
 			d.c.diskFailed("commit", err)
 		}
 		if kept && !d.c.packable(d.t.size) {
-			return d.forget(false)
+			d.data = nil // the version's
+			return d.forget(true)
 		}
 	}
-	_ = d.log(record{kind: recGone})
-	d.data.Close()
-	return d.forget(true)
+	return d.remove()
 }
 
 // cacheable is the blocks whose bytes the data file holds. The caller holds mu and io.
@@ -112,6 +119,9 @@ func (c *Cache) adopt(d *Draft, id ID, present bitmap) (kept bool, err error) {
 	c.dropLocked(name)
 	if c.packable(d.t.size) {
 		return c.adoptSmall(d, id, name)
+	}
+	if err := d.spill(); err != nil {
+		return false, err
 	}
 	bytes, err := onDisk(d.data)
 	if err != nil {
@@ -162,7 +172,7 @@ func (c *Cache) adoptFiles(d *Draft, id ID, name string) (*diskFile, error) {
 		err = d.log(record{kind: recGone})
 	}
 	if err == nil {
-		err = os.Rename(c.folder.path(dataOf(d.id)), c.folder.path(dataName(name)))
+		err = os.Rename(c.folder.path(dataOf(d.stem)), c.folder.path(dataName(name)))
 	}
 	if err != nil {
 		index.Close()

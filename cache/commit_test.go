@@ -91,10 +91,10 @@ func TestCommitWithoutRoom(t *testing.T) {
 		f := c.File(testID, 300*kib, s)
 		readRange(t, f, s, 0, 300*kib)
 		f.Close()
+		c.Close()
 		if left, err := os.ReadDir(filepath.Join(o.Dir, draftsDir)); len(left) != 0 || err != nil {
 			t.Errorf("left: %v, %v", left, err)
 		}
-		c.Close()
 	}
 }
 

@@ -18,13 +18,16 @@ func (d *Draft) compact() {
 		return
 	}
 	d.j.f.Close()
-	d.j = j
+	d.j, d.dirSynced = j, false
 	d.compactAt = max(compactFrom, 4*j.end)
 }
 
 // rewrite makes a journal of the present state and puts it in the place of the old one.
 func (d *Draft) rewrite() (j journal, err error) {
-	fo, tmp := d.c.folder, journalOf(d.id)+".tmp"
+	if err := d.spill(); err != nil { // the new journal has no bytes
+		return j, err
+	}
+	fo, tmp := d.c.folder, journalOf(d.stem)+".tmp"
 	if err := fo.remove(tmp); err != nil {
 		return j, err
 	}
@@ -49,7 +52,7 @@ func (d *Draft) rewrite() (j journal, err error) {
 		err = j.f.Sync() // a rename that outlives the bytes would lose the draft
 	}
 	if err == nil {
-		err = os.Rename(fo.path(tmp), fo.path(journalOf(d.id)))
+		err = os.Rename(fo.path(tmp), fo.path(journalOf(d.stem)))
 	}
 	if err != nil {
 		return j, errors.Join(err, j.f.Close(), fo.remove(tmp))

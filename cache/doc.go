@@ -39,7 +39,7 @@ become 2 MiB: until then the next small read has the processors to itself. With 
 	blocks/v1/ab/ab….idx      its index
 	blocks/packs1/….pack      small versions, one after the other
 	blocks/packs1/index       what is in the packs, while no daemon has the folder
-	drafts/<id>.data, .log    a draft's bytes and its journal
+	drafts/<id>.data, .log    a draft's bytes and its journal; a small draft has the journal alone
 	drafts/*.damaged          drafts that could not be read, for a person to look at
 
 Folders are 0700, files 0600. A folder that another user owns is refused, symbolic links in it are not followed, and names are hashes, so no
@@ -83,12 +83,16 @@ only removed whole when no File of it is open.
 
 A [Draft] is a table of pieces (local bytes, a range of the base version or of one other object's, its [Origin], zeros), a sparse data file for the local ones, and a journal. Making
 one downloads nothing. Every change of the table is one record of the journal, in its file when the call returns; bytes go to the data file
-before their record, and overwriting local bytes needs none. So the end of the daemon at any moment loses nothing of what a call reported
-written; against a power cut there is [Draft.Sync], and [Draft.Persist] for many at once: from four on one syncfs(2) does for all of them. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
+before their record, and overwriting local bytes needs none. A draft of up to 64 KiB has no data file: its bytes are records of the journal, and in
+memory (an eighth of Options.Memory for all such drafts); it gets the file when it outgrows that, and a record says so when the bytes are in it. The
+journal of such a draft that is gone, as its last record says, is written anew from the start by a later one, with another salt: so a small file costs
+records, where making and removing files would cost most. ID and file name of a draft differ then. So the end of the daemon at any moment loses nothing of what a call reported
+written; against a power cut there is [Draft.Sync], and [Draft.Persist]
+for many at once: from four on one syncfs(2) does for all of them. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
 dropped, and a bad one before good ones makes the journal damaged, which costs its draft only: it is moved aside and told. Room for records
 is taken from the disk before bytes are written, and some is kept for the draft's state, so that a full disk gives ENOSPC with the draft as it
-was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions: reading back what was uploaded
-costs no download; its checksums are written in the background, and blocks without one are absent after a restart.
+was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions, or a small draft's bytes into a pack: reading back
+what was uploaded costs no download; the checksums of a data file are written in the background, and blocks without one are absent after a restart.
 
 # Locks
 

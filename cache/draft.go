@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -56,13 +55,15 @@ const (
 	compactFrom = 1 << 20 // bytes of a journal that is worth rewriting
 )
 
-// Draft is the local state of a file that is being changed: a sparse file of local bytes, a table of pieces, and a journal of the table.
+// Draft is the local state of a file that is being changed: a sparse file of local bytes, a table of pieces, and a journal of the table, which has
+// the bytes as well while they are few.
 // Every change is in the journal when its call returns, so that the end of the daemon loses nothing. Safe for concurrent use. After Discard
 // or Commit every call fails with os.ErrClosed.
 type Draft struct {
 	c    *Cache
 	id   string
-	data *os.File
+	stem stem     // of the files
+	data *os.File // nil while the journal holds the bytes: see inline
 
 	// io is held for reading while bytes are written, and for writing by calls that change what bytes count. It comes before mu.
 	io sync.RWMutex
@@ -77,16 +78,13 @@ type Draft struct {
 	compactAt int64 // end of the journal at which it is looked at for rewriting
 }
 
-func dataOf(id string) string    { return filepath.Join(draftsDir, id+".data") }
-func journalOf(id string) string { return filepath.Join(draftsDir, id+".log") }
-
 // NewDraft begins a draft of size bytes, all of which are the base's first ones. ENOSPC when the disk is full.
 func (c *Cache) NewDraft(t Target, b Base, size int64, a Attrs) (*Draft, error) {
 	if size < 0 || size > b.Size {
 		return nil, fmt.Errorf("cache: draft of %d bytes from a base of %d: %w", size, b.Size, os.ErrInvalid)
 	}
 	d := &Draft{c: c, id: c.draftID(), compactAt: compactFrom}
-	d.d = describe{target: t, base: b, attrs: a.clone()}
+	d.d = describe{target: t, base: b, attrs: a.clone(), inline: inline{on: size <= inlineMost}}
 	d.t.put(Piece{Len: size, Kind: FromBase})
 	if err := d.create(size); err != nil {
 		return nil, fmt.Errorf("cache: new draft: %w", err)
@@ -95,7 +93,7 @@ func (c *Cache) NewDraft(t Target, b Base, size int64, a Attrs) (*Draft, error) 
 	defer c.mu.Unlock()
 	if c.closed {
 		d.close()
-		return nil, errors.Join(c.folder.remove(dataOf(d.id)), c.folder.remove(journalOf(d.id)), fmt.Errorf("cache: new draft: %w", os.ErrClosed))
+		return nil, errors.Join(c.folder.remove(dataOf(d.stem)), c.folder.remove(journalOf(d.stem)), fmt.Errorf("cache: new draft: %w", os.ErrClosed))
 	}
 	c.drafts[d.id] = d
 	return d, nil
@@ -109,19 +107,22 @@ func (c *Cache) draftID() string {
 	return fmt.Sprintf("%016x", c.draftNo)
 }
 
-// create makes the files: the journal first, since data without a journal is nobody's.
+// create makes the files, or takes up a journal that is there already: the journal first, since data without a journal is nobody's.
 func (d *Draft) create(size int64) (err error) {
 	fo := d.c.folder
 	defer func() {
 		if err != nil {
 			d.close()
-			err = errors.Join(err, fo.remove(dataOf(d.id)), fo.remove(journalOf(d.id)))
+			err = errors.Join(err, fo.remove(dataOf(d.stem)), fo.remove(journalOf(d.stem)))
 		}
 	}()
 	if d.j.salt, err = newSalt(); err != nil {
 		return err
 	}
-	if d.j.f, err = fo.open(journalOf(d.id), os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
+	d.stem = stem(d.id)
+	if d.d.inline.on && d.takeSpare() {
+		d.d.id = d.id
+	} else if d.j.f, err = fo.open(journalOf(d.stem), os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
 		return err
 	}
 	first := d.d.create(size)
@@ -131,7 +132,10 @@ func (d *Draft) create(size int64) (err error) {
 	if err = d.j.append(first); err != nil {
 		return err
 	}
-	if d.data, err = fo.open(dataOf(d.id), os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
+	if d.d.inline.on {
+		return nil
+	}
+	if d.data, err = fo.open(dataOf(d.stem), os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
 		return err
 	}
 	return d.data.Truncate(size)
@@ -237,8 +241,8 @@ func (d *Draft) Pieces() []Piece {
 	return slices.Clone(d.t.pieces)
 }
 
-// LocalReaderAt reads the draft's own file: right in the ranges of Local pieces.
-func (d *Draft) LocalReaderAt() io.ReaderAt { return d.data }
+// LocalReaderAt reads the draft's own bytes: right in the ranges of Local pieces.
+func (d *Draft) LocalReaderAt() io.ReaderAt { return local{d} }
 
 // change writes a record and, when that went well, makes the change.
 func (d *Draft) change(r record, apply func()) error {

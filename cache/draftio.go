@@ -19,6 +19,11 @@ func (d *Draft) WriteAt(p []byte, off int64) (int, error) {
 	}
 	d.io.RLock()
 	defer d.io.RUnlock()
+	if done, err := d.writeInline(p, off); err != nil {
+		return 0, err
+	} else if done {
+		return len(p), nil
+	}
 	grown, err := d.prepare(off, int64(len(p)))
 	if err != nil {
 		return 0, err
@@ -134,7 +139,7 @@ func (d *Draft) readPiece(ctx context.Context, p []byte, q Piece, base func(ctx 
 		clear(p)
 		return len(p), nil
 	case Local:
-		if n, err = d.data.ReadAt(p, q.Off); err == io.EOF { // cut off by a truncate since we looked
+		if n, err = d.readLocal(p, q.Off); err == io.EOF { // cut off by a truncate since we looked
 			clear(p[n:])
 			return len(p), nil
 		}
@@ -164,9 +169,14 @@ func (d *Draft) Truncate(size int64) error {
 	if err := d.alive(); err != nil || size == d.t.size {
 		return err
 	}
+	if size > inlineMost {
+		if err := d.spill(); err != nil {
+			return err
+		}
+	}
 	if size > d.t.size { // before the record: it may be more than a file may have
-		if err := d.data.Truncate(size); err != nil {
-			return fmt.Errorf("cache: draft %s: %w", d.id, err)
+		if err := d.resize(size); err != nil {
+			return err
 		}
 	}
 	if err := d.log(sizeRecord(size)); err != nil {
@@ -177,6 +187,16 @@ func (d *Draft) Truncate(size int64) error {
 	d.gen++
 	d.d.clean = false
 	d.c.shrinkDrafts(before - d.t.local)
+	return d.resize(size)
+}
+
+// resize sets the size of the data file. The caller holds mu.
+func (d *Draft) resize(size int64) error {
+	if d.d.inline.on {
+		d.c.growInline(min(size-int64(len(d.d.inline.mem)), 0))
+		d.d.inline.cut(size)
+		return nil
+	}
 	if err := d.data.Truncate(size); err != nil {
 		return fmt.Errorf("cache: draft %s: %w", d.id, err)
 	}
@@ -220,8 +240,12 @@ func (d *Draft) Punch(off, n int64) error {
 	return nil
 }
 
-// punchFile makes a hole in the data file.
+// punchFile makes a hole in the data file. The caller holds mu.
 func (d *Draft) punchFile(off, n int64) error {
+	if d.d.inline.on {
+		d.d.inline.clear(off, n)
+		return nil
+	}
 	return os.NewSyscallError("fallocate", unix.Fallocate(int(d.data.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n))
 }
 
@@ -253,26 +277,33 @@ func (d *Draft) Rebase(b Base, generation uint64) error {
 func (d *Draft) Sync() error {
 	for {
 		d.mu.Lock()
-		err, f, synced := d.alive(), d.j.f, d.dirSynced
+		err, f, data, synced := d.alive(), d.j.f, d.data, d.dirSynced
 		d.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		if err = errors.Join(d.data.Sync(), f.Sync()); err == nil && !synced {
+		if err = errors.Join(syncData(data), f.Sync()); err == nil && !synced {
 			err = d.c.syncDrafts()
 		}
 		d.mu.Lock()
-		moved := d.j.f != f
-		d.dirSynced = err == nil
+		moved := d.j.f != f || d.data != data
+		d.dirSynced = err == nil && !moved
 		d.mu.Unlock()
-		if err != nil && moved {
-			continue // the journal was rewritten meanwhile, and the old file closed
+		if moved {
+			continue // the journal was rewritten meanwhile, and the old file closed, or the bytes got a file
 		}
 		if err != nil {
 			return fmt.Errorf("cache: draft %s: %w", d.id, err)
 		}
 		return nil
 	}
+}
+
+func syncData(f *os.File) error {
+	if f == nil { // the journal has the bytes
+		return nil
+	}
+	return f.Sync()
 }
 
 // syncDrafts makes the names in the folder durable.

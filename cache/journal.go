@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -18,7 +19,10 @@ const (
 	journalKeep = 4 << 10  // of what is taken is kept for records that must not fail for want of space
 )
 
-var errDamaged = errors.New("damaged journal")
+var (
+	errDamaged = errors.New("damaged journal")
+	errBlank   = fmt.Errorf("%w: nothing in it", errDamaged)
+)
 
 // recordKind is what a record says.
 type recordKind uint8
@@ -36,6 +40,8 @@ const (
 	recPieces // many pieces that do not overlap
 	recUpload // the multipart upload that is under way
 	recOrigin // what FromOrigin pieces are of
+	recBytes  // a range and its local bytes, of a draft without a data file
+	recSpill  // all local bytes are in the data file from here on
 )
 
 // record is one change of a draft.
@@ -103,6 +109,9 @@ func parseJournal(b []byte) (rs []parsedRecord, end int64, err error) {
 		}
 		rs, end = append(rs, r), r.next
 	}
+	if len(rs) == 0 && len(bytes.Trim(b, "\x00")) == 0 {
+		return nil, 0, errBlank
+	}
 	if len(rs) == 0 {
 		return nil, 0, fmt.Errorf("%w: no first record", errDamaged)
 	}
@@ -112,6 +121,11 @@ func parseJournal(b []byte) (rs []parsedRecord, end int64, err error) {
 		}
 	}
 	return rs, end, nil
+}
+
+// tornRecord tells whether a record of the journal with that salt was begun at end: what an earlier draft left there is none.
+func tornRecord(b []byte, end int64, salt uint32) bool {
+	return end+recordHead <= int64(len(b)) && binary.LittleEndian.Uint32(b[end+12:]) == salt
 }
 
 func newSalt() (uint32, error) {

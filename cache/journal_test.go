@@ -9,15 +9,26 @@ import (
 	"testing"
 )
 
+// giveFile gives a draft a data file, as a long one has it.
+func giveFile(t *testing.T, d *Draft) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.spill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A journal cut at any byte gives the draft as it was after some earlier change.
 func TestTornJournal(t *testing.T) {
 	o := testOptions(t)
 	c := mustOpen(t, o)
 	d := mustDraft(t, c, Base{}, 0)
+	giveFile(t, d)
 	write(t, d, 0, "aaaa")
 	write(t, d, 8, "bbbb")
 	write(t, d, 20, "cccc")
-	journal := filepath.Join(o.Dir, journalOf(d.ID()))
+	journal := filepath.Join(o.Dir, journalOf(d.stem))
 	whole, err := os.ReadFile(journal)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +41,7 @@ func TestTornJournal(t *testing.T) {
 			if err := os.WriteFile(journal, append(slices.Clone(whole[:n]), tail...), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			data := filepath.Join(o.Dir, dataOf(d.ID()))
+			data := filepath.Join(o.Dir, dataOf(d.stem))
 			if err := os.WriteFile(data, []byte(full), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -68,12 +79,13 @@ func TestDamagedJournalCostsItsDraftOnly(t *testing.T) {
 			o := testOptions(t)
 			c := mustOpen(t, o)
 			d, other := mustDraft(t, c, Base{}, 0), mustDraft(t, c, Base{}, 0)
+			giveFile(t, d)
 			for i := range int64(20) {
 				write(t, d, i*10, "x")
 			}
 			write(t, other, 0, "precious")
 			c.Close()
-			hurt(t, filepath.Join(o.Dir, journalOf(d.ID())), filepath.Join(o.Dir, dataOf(d.ID())))
+			hurt(t, filepath.Join(o.Dir, journalOf(d.stem)), filepath.Join(o.Dir, dataOf(d.stem)))
 			for range 2 { // told at each start
 				c = mustOpen(t, o)
 				ds := c.Drafts()
@@ -99,6 +111,7 @@ func TestDamagedJournalCostsItsDraftOnly(t *testing.T) {
 func TestOverwritingLocalBytesWritesNoRecord(t *testing.T) {
 	c := mustOpen(t, testOptions(t))
 	d := mustDraft(t, c, Base{}, 0)
+	giveFile(t, d)
 	write(t, d, 0, strings.Repeat("a", 1000))
 	end, gen := d.j.end, d.Generation()
 	for i := range int64(100) {

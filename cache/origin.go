@@ -44,6 +44,9 @@ func (d *Draft) CopyFrom(o Origin, file *File, from, off, n int64) error {
 	if err := d.setOrigin(o, file); err != nil {
 		return err
 	}
+	if err := d.spill(); err != nil {
+		return err
+	}
 	size := d.t.size
 	if off+n > size {
 		if err := d.data.Truncate(off + n); err != nil {

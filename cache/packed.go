@@ -83,7 +83,9 @@ func (c *Cache) adoptSmall(d *Draft, id ID, name string) (bool, error) {
 	defer c.giveBack(room)
 	buf := c.getBuffer(int(d.t.size))
 	defer c.putBuffer(buf)
-	if _, err := d.data.ReadAt(*buf, 0); err != nil {
+	if d.d.inline.on {
+		d.d.inline.read(*buf, 0)
+	} else if _, err := d.data.ReadAt(*buf, 0); err != nil {
 		return false, err
 	}
 	s, err := c.put(id, d.t.size, checksum(*buf), [][]byte{*buf})

@@ -17,6 +17,7 @@ type packs struct {
 	all    map[int64]*pack
 	active *pack // takes new entries; nil = none
 	last   int64 // number of the newest pack
+	full   int64 // bytes at which a pack takes no more
 }
 
 // packable tells whether a version of size bytes goes into a pack: it is one block, so that it is there as a whole or not at all.
@@ -24,8 +25,9 @@ func (c *Cache) packable(size int64) bool {
 	return size > 0 && size <= min(c.o.BlockSize, packMost)
 }
 
-// packSize is the length at which a pack is full, in bytes.
-func (c *Cache) packSize() int64 { return min(max(c.o.Size/packShare, packMin), packMax) }
+func newPacks(size int64) packs {
+	return packs{all: map[int64]*pack{}, full: min(max(size/packShare, packMin), packMax)}
+}
 
 // packRoom is what putting a version of size bytes may take on disk.
 func packRoom(size int64) int64 { return pages(headerSize+size+entryAlign) + 2*packPage }
@@ -48,11 +50,8 @@ func (c *Cache) put(id ID, size int64, sum uint32, body [][]byte) (*slot, error)
 // entry would leave a hole, where those that are gone would read as zeros.
 func (c *Cache) activePack() (*pack, error) {
 	ps := &c.packs
-	if ps.active != nil && ps.active.end < c.packSize() && ps.active.whole() {
+	if ps.active != nil && ps.active.end < ps.full && ps.active.whole() {
 		return ps.active, nil
-	}
-	if err := c.folder.mkdir(packsDir); err != nil {
-		return nil, err
 	}
 	p, err := createPack(c.folder, ps.last+1)
 	if err != nil {

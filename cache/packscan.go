@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +27,6 @@ func (c *Cache) scanPacks() (map[string]*slot, error) {
 	all := map[string]*slot{}
 	var dead []*slot
 	add := func(name string, s *slot) {
-		s.pack.count(s)
 		if old := all[name]; old != nil { // from a rename that a crash cut off, or an earlier time in the cache: the later one counts
 			dead = append(dead, old)
 		}
@@ -55,34 +55,67 @@ func (c *Cache) openPack(base string, index *packIndex, add func(string, *slot))
 	if _, err := fmt.Sscanf(base, "%d.pack", &no); err != nil || packName(no) != filepath.Join(packsDir, base) {
 		return nil // not ours
 	}
+	c.packs.last = max(c.packs.last, no)
 	f, err := c.folder.open(packName(no), os.O_RDWR)
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) {
+		c.log.Warn("not a pack of the cache", "file", base, "err", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	head := make([]byte, packHead)
-	_, err = f.ReadAt(head, 0)
-	salt, ok := decodePackHead(head)
-	if err != nil || !ok {
+	p, err := readPack(f, no, index, add)
+	if err != nil {
+		c.log.Warn("pack of the cache dropped", "file", base, "err", err)
 		return errors.Join(f.Close(), c.folder.remove(packName(no)))
-	}
-	p := &pack{f: f, no: no, salt: salt, live: []uint8{1}}
-	if !index.fill(p, add) {
-		if err := p.scan(add); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	if p.bytes, err = onDisk(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if p.size, err = f.Seek(0, io.SeekEnd); err != nil {
-		return errors.Join(err, f.Close())
 	}
 	c.used += p.bytes
 	c.packs.all[no] = p
-	if no > c.packs.last {
-		c.packs.last, c.packs.active = no, p
+	if no == c.packs.last {
+		c.packs.active = p
 	}
 	return nil
+}
+
+// readPack finds out what is in a pack; add is told only of what can be found.
+func readPack(f *os.File, no int64, index *packIndex, add func(string, *slot)) (*pack, error) {
+	head := make([]byte, packHead)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return nil, err
+	}
+	salt, ok := decodePackHead(head)
+	if !ok {
+		return nil, errIndex
+	}
+	p := &pack{f: f, no: no, salt: salt, live: []uint8{1}}
+	var found []namedSlot
+	keep := func(name string, s *slot) { found = append(found, namedSlot{name, s}) }
+	indexed := index.fill(p, keep)
+	if !indexed {
+		if err := p.scan(keep); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range found {
+		p.count(s.slot)
+	}
+	if !indexed {
+		if err := p.sweep(); err != nil {
+			return nil, err
+		}
+	}
+	bytes, err := onDisk(f)
+	if err != nil {
+		return nil, err
+	}
+	p.bytes = bytes
+	if p.size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return nil, err
+	}
+	for _, s := range found {
+		add(s.name, s.slot)
+	}
+	return p, nil
 }
 
 // scan finds the entries of a pack. What lies between them, and behind the last one, was taken out or torn, and is given back to the disk.
@@ -112,7 +145,7 @@ func (p *pack) scan(add func(string, *slot)) error {
 			return err
 		}
 	}
-	return p.sweep()
+	return nil
 }
 
 // nextEntry is the first place from off on where an entry may stand: holes are skipped.

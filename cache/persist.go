@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"fmt"
 	"os"
 	"sync"
 
@@ -67,14 +66,19 @@ func (c *Cache) persistAll(g *group) {
 
 func (c *Cache) persistGroup(g *group) {
 	g.errs = make([]error, len(g.drafts))
-	if len(g.drafts) >= togetherFrom && c.syncAll() == nil {
+	together := len(g.drafts) >= togetherFrom
+	was := make([]draftFiles, len(g.drafts))
+	if together {
 		for i, d := range g.drafts {
-			g.errs[i] = d.persisted()
+			was[i] = d.files()
 		}
-		return
+		together = c.syncAll() == nil
 	}
 	var all errgroup.Group
 	for i, d := range g.drafts {
+		if together && d.persisted(was[i]) {
+			continue
+		}
 		all.Go(func() error {
 			g.errs[i] = d.Sync()
 			return nil
@@ -93,13 +97,22 @@ func (c *Cache) syncAll() error {
 	return os.NewSyscallError("syncfs", unix.Syncfs(int(dir.Fd())))
 }
 
-// persisted notes that the names of the draft's files are durable.
-func (d *Draft) persisted() error {
+// draftFiles are the files that a draft consists of.
+type draftFiles struct{ journal, data *os.File }
+
+func (d *Draft) files() draftFiles {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.alive(); err != nil {
-		return fmt.Errorf("cache: persist: %w", err)
+	return draftFiles{d.j.f, d.data}
+}
+
+// persisted notes that the names of the draft's files are durable; false when they are other files now, or the draft is gone.
+func (d *Draft) persisted(was draftFiles) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.alive() != nil || was != (draftFiles{d.j.f, d.data}) {
+		return false
 	}
 	d.dirSynced = true
-	return nil
+	return true
 }

@@ -86,6 +86,8 @@ type describe struct {
 	gone   bool
 	upload Upload // of the draft that is under way
 	origin Origin // of FromOrigin pieces
+	inline inline // local bytes of a draft without a data file
+	id     string // of the draft, "" = that of its files
 }
 
 // create encodes the first record: the description, and the size that comes from the base.
@@ -94,7 +96,8 @@ func (s *describe) create(size int64) record {
 	b = binary.LittleEndian.AppendUint64(b, uint64(size))
 	b = appendAttrs(b, s.attrs)
 	b = appendString(append(b, byte(s.state)), s.reason)
-	return record{recCreate, appendBool(b, s.clean)}
+	b = appendString(appendBool(b, s.clean), s.id)
+	return record{recCreate, appendBool(b, s.inline.on)}
 }
 
 func stateRecord(s State, reason string) record {
@@ -135,11 +138,15 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.attrs = d.attrs()
 		s.state, s.reason, s.clean = State(d.byte()), d.string(), d.bool()
 		t.put(Piece{Len: size, Kind: FromBase})
+		if len(d.b) > 0 { // else by an earlier release
+			s.id, s.inline.on = d.string(), d.bool()
+		}
 	case recPiece:
 		t.put(d.piece())
 		s.clean = false
 	case recSize:
 		t.truncate(max(d.int64(), 0))
+		s.inline.cut(t.size)
 		s.clean = false
 	case recTarget:
 		s.target = d.target()
@@ -154,6 +161,10 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.upload = Upload{Bucket: d.string(), Key: d.string(), ID: d.string()}
 	case recOrigin:
 		s.origin = d.origin()
+	case recBytes:
+		s.replayBytes(t, &d)
+	case recSpill:
+		s.inline = inline{}
 	case recGone:
 		s.gone = true
 	case recTable:
