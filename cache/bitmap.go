@@ -40,3 +40,13 @@ func (b bitmap) count() (n int64) {
 	}
 	return n
 }
+
+// end is the number after the last bit set, 0 when none is.
+func (b bitmap) end() int64 {
+	for i := len(b) - 1; i >= 0; i-- {
+		if w := b[i].Load(); w != 0 {
+			return int64(i*wordBlocks + bits.Len64(w))
+		}
+	}
+	return 0
+}

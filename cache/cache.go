@@ -17,7 +17,7 @@ import (
 const (
 	DefaultBlockSize = 128 << 10
 	DefaultMemory    = 128 << 20
-	DefaultParallel  = 24
+	DefaultParallel  = 32
 	DefaultWhole     = 1 << 20
 
 	minMemory   = 1 << 20
@@ -85,6 +85,8 @@ type Cache struct {
 	// for reading. Local disk I/O happens under it; it comes before mu.
 	names sync.RWMutex
 	packs packs // guarded by names
+
+	persists persists // drafts that are being made durable
 
 	mu        sync.Mutex
 	closed    bool
@@ -154,7 +156,7 @@ func newCache(o Options, fo *folder) *Cache {
 	c.buffers.New = func() any { b := make([]byte, o.BlockSize); return &b }
 	c.readers.New = func() any { return new(reader) }
 	c.sched.init(o.Parallel)
-	c.writes.init(&c.mu)
+	c.writes.init(&c.mu, o.Memory)
 	return c
 }
 

@@ -75,6 +75,70 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+// A data file that is cut while it is read: the block that is written next leaves a hole before it, which is not shown.
+func TestCutWhileInUse(t *testing.T) {
+	for _, left := range []int64{0, mib} {
+		o := testOptions(t)
+		c := mustOpen(t, o)
+		s := newSource(3 * mib)
+		f := c.File(testID, 3*mib, s)
+		if err := f.Fill(t.Context(), 0, 2*mib); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, c)
+		f.Close()
+		c.Close()
+		c = mustOpen(t, o) // with nothing in memory
+		f = c.File(testID, 3*mib, s)
+		readRange(t, f, s, mib, 200*kib) // checked from now on
+		readRange(t, f, s, 0, 200*kib)
+		settled(t, c)
+		cut(t, filepath.Join(o.Dir, dataName(testID.name())), left)
+		if err := f.Fill(t.Context(), 5*mib/2, mib/2); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, c)
+		if info, err := os.Stat(filepath.Join(o.Dir, dataName(testID.name()))); err != nil || info.Size() != 3*mib {
+			t.Fatalf("the end of the file was not written: %v, %v", info, err)
+		}
+		readRange(t, f, s, 0, 3*mib)
+		f.Close()
+	}
+}
+
+// A pack that is cut while it is in use takes nothing more behind its end, and what it lost is fetched again.
+func TestPackCutWhileInUse(t *testing.T) {
+	o := testOptions(t)
+	c := mustOpen(t, o)
+	const size = 10 * kib
+	sources := map[int]*source{}
+	read := func(i int) {
+		t.Helper()
+		if sources[i] == nil {
+			sources[i] = newSource(size)
+		}
+		f := c.File(keyID(i), size, sources[i])
+		defer f.Close()
+		readRange(t, f, sources[i], 0, size)
+		settled(t, c)
+	}
+	for i := range 10 {
+		read(i)
+	}
+	c.Close()
+	c = mustOpen(t, o) // with nothing in memory
+	for i := range 10 {
+		read(i) // checked from now on
+	}
+	cut(t, filepath.Join(o.Dir, packName(1)), 50*kib)
+	for _, i := range []int{10, 0, 4, 5, 9, 11, 5, 9} {
+		read(i)
+		c.mu.Lock()
+		c.diskBad = time.Now() // the pause is over
+		c.mu.Unlock()
+	}
+}
+
 func flip(t *testing.T, name string, off int64) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_RDWR, 0)

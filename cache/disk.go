@@ -52,17 +52,36 @@ func (v *version) countRead(first, last int64, n int) {
 	}
 }
 
-// readFailed gives up the blocks [first, last) of a data file that does not give its bytes.
+// readFailed gives up the blocks [first, last) of a data file that does not give its bytes, and has the others checked again.
 func (v *version) readFailed(first, last int64, err error) {
 	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	v.c.diskFailed("read", err)
+	v.distrust()
 	v.c.mu.Lock()
 	defer v.c.mu.Unlock()
 	for b := first; b < last; b++ {
 		v.drop(b)
 	}
+}
+
+// beforeWrite distrusts what is in a data file that somebody else has cut: the next block that is written behind its end would leave a hole,
+// which reads as zeros. The caller holds version.writing.
+func (v *version) beforeWrite(d *diskFile) error {
+	info, err := d.data.Stat()
+	if err == nil && info.Size() < min(v.present.end()*v.c.o.BlockSize, v.size) {
+		v.distrust()
+	}
+	return err
+}
+
+// distrust has every block compared with its checksum before it is read again, by those too who are reading now.
+func (v *version) distrust() {
+	v.c.mu.Lock()
+	defer v.c.mu.Unlock()
+	v.checked.reset()
+	v.evictions.Add(1) // after the bits: see readDisk
 }
 
 // drop marks a block absent. The caller holds Cache.mu.

@@ -16,9 +16,9 @@ ahead. An error of the source goes to those who wait, wrapped, after what came b
 Sequential reads are recognised a cursor at a time, up to 16 in a version: a cursor expects the next read where the last one ended, and
 forgives small skips and reads out of order. The first read of a sequence costs its own blocks, or the whole file where that is short
 (Options.Whole) and the read takes a good part of it. From the second on the window of read-ahead is at least twice what was read in
-sequence (four times from the start of a file), and doubles as long as the reader has to wait for it: freely up to 8 requests side by
-side, beyond that while it brings throughput, up to its share of three quarters of the memory. For a reader that does not wait it goes down to what the
-reader takes in the time of two requests. The window is asked for in requests of 4 to 8 MiB, as many as may run: longer ones where the
+sequence (four times from the start of a file), and doubles as long as the reader has to wait for it: up to 8 requests side by side however
+slow the network is, beyond that up to what is read in a second, and never over its share of seven eighths of the memory. For a reader that does
+not wait it goes down to what the reader takes in the time of two requests. The window is asked for in requests of 4 to 8 MiB, as many as may run: longer ones where the
 delay, which is measured, would be more than a tenth of their time. What a sequential reader waits for and what it is going to want is one request. A jump is a new cursor, which starts
 with nothing. Four jumps at equal distances, forwards or backwards, make a strided sequence: the pieces that come next are fetched and
 nothing between them, two at first and up to 64 as long as the reader has to wait; adjacent ones, as backward reading has them, in one
@@ -29,7 +29,8 @@ Requests and memory have one budget for all files (Options.Parallel and Options.
 takes turns among the files and leaves a quarter of the requests free. A store that asks for patience ([Cache.Busy]) halves the requests, and
 they come back one by one as requests succeed. When memory runs out, blocks that were read go first, whether the disk
 has taken them or not; unread ones go for a reader that waits, or after some seconds. So a slow or failing disk costs caching and never a
-read. With Options.Size 0 everything above holds, with memory alone.
+read. What small reads downloaded is written when no reader has begun to wait for 20 ms, or half a second after its download, or when it has
+become 2 MiB: until then the next small read has the processors to itself. With Options.Size 0 everything above holds, with memory alone.
 
 # On disk
 
@@ -86,7 +87,7 @@ before their record, and overwriting local bytes needs none. A draft of up to 64
 memory (an eighth of Options.Memory for all such drafts); it gets the file when it outgrows that, and a record says so when the bytes are in it. The
 journal of such a draft that is gone, as its last record says, is written anew from the start by a later one, with another salt: so a small file costs
 records, where making and removing files would cost most. ID and file name of a draft differ then. So the end of the daemon at any moment loses nothing of what a call reported
-written; against a power cut there is [Draft.Sync]. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
+written; against a power cut there is [Draft.Sync], and [Draft.Persist] for many at once: from four on one syncfs(2) does for all of them. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
 dropped, and a bad one before good ones makes the journal damaged, which costs its draft only: it is moved aside and told. Room for records
 is taken from the disk before bytes are written, and some is kept for the draft's state, so that a full disk gives ENOSPC with the draft as it
 was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions, or a small draft's bytes into a pack: reading back

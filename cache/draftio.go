@@ -82,12 +82,15 @@ func (d *Draft) put(p Piece) error {
 	return nil
 }
 
+// ErrDraftSpace tells that Options.DraftSpace is full; errors.Is makes it syscall.ENOSPC too.
+var ErrDraftSpace = fmt.Errorf("cache: no room for more unsent data: %w", syscall.ENOSPC)
+
 // growDrafts counts bytes against Options.DraftSpace.
 func (c *Cache) growDrafts(n int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n > 0 && c.o.DraftSpace > 0 && c.draftUse+n > c.o.DraftSpace {
-		return fmt.Errorf("cache: drafts take %d of %d bytes: %w", c.draftUse, c.o.DraftSpace, syscall.ENOSPC)
+		return fmt.Errorf("%w: they take %d of %d bytes", ErrDraftSpace, c.draftUse, c.o.DraftSpace)
 	}
 	c.draftUse += n
 	return nil

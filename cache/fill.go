@@ -30,6 +30,8 @@ func (f *File) Fill(ctx context.Context, off, n int64) error {
 		return nil
 	}
 	f.v.attach()
+	f.c.hurry(1)
+	defer f.c.hurry(-1)
 	size, most := f.c.o.BlockSize, f.c.request/f.c.o.BlockSize
 	var open []*fillPart
 	var err error

@@ -3,21 +3,21 @@ package cache
 import "time"
 
 const (
-	fewRequests = 8   // side by side: up to here a window grows without having to show that it helps
-	helps       = 1.1 // times the throughput: what more requests have to bring beyond that
-	calmRounds  = 4   // rounds without waiting, after which a window is larger than its reader needs
+	fewRequests = 8           // side by side: up to here a window grows however slow the network is
+	farthest    = time.Second // beyond that a window grows to what is read in so long: no request of a network that is not full takes longer
+	calmRounds  = 4           // rounds without waiting, after which a window is larger than its reader needs
 )
 
 // pace finds how far ahead of a sequence to read. A round is the reading of a part of the window. As long as the reader has to wait in it,
-// the window doubles: first freely, then only while that brings throughput, for then the network is not full. A reader that does not wait is
-// slower than the network, and its window goes down to what it takes in the time of two requests.
+// the window doubles, up to what the network brings in a second: more would wait in queues, in the way of others. Whether more requests bring
+// more throughput is not asked, for rounds are short and machines stutter: one lucky round would hold the window down for good. A reader that
+// does not wait is slower than the network, and its window goes down to what it takes in the time of two requests.
 type pace struct {
-	window  int64 // bytes
-	eager   int64 // until the pace is settled the window is at least so many times what was read
-	settled bool  // the network or the reader has shown to be the limit
-	waited  bool  // a reader waited in this round
-	calm    int   // rounds without waiting, in a row
-	rate    float64
+	window  int64     // bytes
+	eager   int64     // until the pace is settled the window is at least so many times what was read
+	settled bool      // the network or the reader has shown to be the limit
+	waited  bool      // a reader waited in this round
+	calm    int       // rounds without waiting, in a row
 	mark    int64     // where the round began
 	since   time.Time // when it did
 }
@@ -52,8 +52,8 @@ func (p *pace) round(rate float64, l *link, most int64) {
 			p.calm = 0
 			p.window = min(p.window, max(p.window/4*3, 2*l.covers(rate), least))
 		}
-	case p.window < fewRequests*l.long() || rate > helps*p.rate:
-		p.window, p.rate, p.calm = min(2*p.window, most), rate, 0
+	case p.window < max(fewRequests*l.long(), int64(min(rate*farthest.Seconds(), 1<<40))):
+		p.window, p.calm = min(2*p.window, most), 0
 	default:
 		p.settled, p.calm = true, 0
 	}

@@ -23,6 +23,7 @@ type pack struct {
 	no    int64
 	salt  uint64
 	end   int64   // where the next entry goes
+	size  int64   // of the file, at least
 	bytes int64   // on disk, as Cache.used counts them
 	slots int     // entries
 	live  []uint8 // of each page: the entries that have bytes in it
@@ -69,6 +70,12 @@ func createPack(fo *folder, no int64) (*pack, error) {
 	return p, nil
 }
 
+// whole tells whether the file has all that was put into it.
+func (p *pack) whole() bool {
+	st, err := p.f.Stat()
+	return err == nil && st.Size() >= p.size
+}
+
 // put adds an entry; h gets its length. After an error the pack is as it was.
 func (p *pack) put(h *entryHead, body [][]byte) (*slot, error) {
 	head, err := h.encode(p.salt, p.end)
@@ -81,6 +88,7 @@ func (p *pack) put(h *entryHead, body [][]byte) (*slot, error) {
 	}
 	s := &slot{pack: p, off: p.end, head: h.head, size: h.size, sum: h.sum, used: h.used, checked: true}
 	before := pages(p.end)
+	p.size = s.body() + s.size
 	p.end += s.length()
 	p.bytes += pages(p.end) - before
 	p.count(s)

@@ -46,10 +46,11 @@ func (c *Cache) put(id ID, size int64, sum uint32, body [][]byte) (*slot, error)
 	return s, err
 }
 
-// activePack returns the pack that takes entries, a new one when it is full.
+// activePack returns the pack that takes entries, a new one when it is full. One that somebody else has cut takes no more: behind its end a new
+// entry would leave a hole, where those that are gone would read as zeros.
 func (c *Cache) activePack() (*pack, error) {
 	ps := &c.packs
-	if ps.active != nil && ps.active.end < ps.full {
+	if ps.active != nil && ps.active.end < ps.full && ps.active.whole() {
 		return ps.active, nil
 	}
 	p, err := createPack(c.folder, ps.last+1)

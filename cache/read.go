@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 )
 
 // maxTries is how often a reader looks on the disk for a block that the table says is there before it downloads the block.
@@ -157,6 +158,7 @@ func (r *reader) wait(ctx context.Context, ft *fetch) error {
 		ft.cursor.waited = true
 	}
 	w := &waiter{need: min(r.end(), ft.off+ft.n) - ft.off, ready: make(chan struct{})}
+	c.writes.linger.asked = time.Now()
 	ft.waiters = append(ft.waiters, w)
 	c.mu.Unlock()
 	select {

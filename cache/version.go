@@ -21,7 +21,7 @@ type version struct {
 	// compared in this daemon's life, and unread from its download to its first read.
 	present, checked, unread bitmap
 	ticks                    []atomic.Uint32 // last use of each word of blocks, by Cache.clock
-	evictions                atomic.Uint64   // grows after blocks became absent, before their bytes go
+	evictions                atomic.Uint64   // grows after blocks became absent or unchecked, before their bytes go
 	held                     atomic.Int64    // bytes present
 	disk                     atomic.Pointer[diskFile]
 	attached                 atomic.Bool // disk is known: nil = no file yet

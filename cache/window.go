@@ -155,7 +155,7 @@ func abs(n int64) int64 { return max(n, -n) }
 
 // widest is how far ahead of any sequence to read, in bytes: its share of the memory, and as much as the requests of read-ahead can bring.
 func (c *Cache) widest(now time.Time) int64 {
-	share := c.o.Memory / 4 * 3 / int64(max(1, c.streams(now)))
+	share := c.o.Memory / 8 * 7 / int64(max(1, c.streams(now)))
 	return max(c.o.BlockSize, min(share, int64(c.slots())*c.request))
 }
 

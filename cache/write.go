@@ -28,6 +28,7 @@ type writeQueue struct {
 	jobs   []*job
 	closed bool
 	drop   bool // nothing is written any more
+	linger linger
 }
 
 // job is blocks of one version to be written, or a range of blocks whose checksums are to be.
@@ -36,25 +37,37 @@ type job struct {
 	blocks []*block
 	next   int64         // of a committed draft: the first block whose checksum is not written
 	done   chan struct{} // closed when the blocks are on disk, or will not be
+	bytes  int64         // of the blocks
+	queued time.Time
 }
 
-func (q *writeQueue) init(mu *sync.Mutex) { q.mu, q.more = mu, sync.NewCond(mu) }
+func (q *writeQueue) init(mu *sync.Mutex, memory int64) {
+	q.mu, q.more = mu, sync.NewCond(mu)
+	q.linger.most = min(lingerBytes, memory/lingerShare)
+}
 
 // add queues a job; the version has to be held for it. The caller holds Cache.mu.
 func (q *writeQueue) add(j *job) {
+	for _, b := range j.blocks {
+		j.bytes += int64(b.size)
+	}
+	j.queued = time.Now()
+	q.linger.bytes += j.bytes
 	q.jobs = append(q.jobs, j)
 	q.more.Signal()
 }
 
-// take waits for a job; nil when the queue is closed and empty. The caller holds Cache.mu.
+// take waits for a job whose time has come; nil when the queue is closed and empty. The caller holds Cache.mu.
 func (q *writeQueue) take() *job {
-	for len(q.jobs) == 0 {
+	for len(q.jobs) == 0 || !q.closed && !q.ripe() {
 		if q.closed {
+			q.linger.stop()
 			return nil
 		}
 		q.more.Wait()
 	}
 	j := q.jobs[0]
+	q.linger.bytes -= j.bytes
 	q.jobs = slices.Delete(q.jobs, 0, 1)
 	return j
 }
@@ -179,6 +192,9 @@ func (c *Cache) store(v *version, run []*block) error {
 	defer c.account(v, d, reserved)
 	v.writing.Lock()
 	defer v.writing.Unlock()
+	if err := v.beforeWrite(d); err != nil {
+		return err
+	}
 	vec, records := make([][]byte, 0, len(run)), make([]byte, 0, len(run)*recordSize)
 	for _, b := range run {
 		vec = append(vec, *b.buf)

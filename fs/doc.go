@@ -59,6 +59,20 @@
 // Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are
 // removed. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
 //
+// # Write-back
+//
+// With Options.WriteBack close(2) returns when the file is safe on the local disk: its draft is complete in the journal and both are flushed, those that
+// are closed at the same time together (cache.Draft.Persist), so that neither kill -9 nor a power cut loses what was acknowledged. fsync(2) still waits
+// for the store. A queue sends such files in the background, 32 small and 6 large ones side by side, each kind with turns of its own, and tries again
+// what failed, at most a minute later, until the mount ends; the next mount begins with what is left. A file waits 200 ms for its turn, and while it is
+// open for writing up to 5 s: so what follows a close at once (a time, a rename, more bytes, a removal) costs no request of its own. Renaming a file that
+// the store never had moves its draft; it may replace another file, on the condition that it is the version that was seen. A directory with queued
+// files below it gets no marker. When more files wait than there are descriptors for (Options.QueueFiles), or the disk fails, close waits for
+// the upload. A conflict that no close was told of is told by each Sync until a person has decided (FS.untold).
+//
+// Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, without a gate, and
+// ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.
+//
 // # Warming
 //
 // Warm downloads trees before they are read: flat listings of the prefixes (1000 objects a request), files side by side and large ones in ranges, behind

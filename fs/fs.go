@@ -29,6 +29,13 @@ type Options struct {
 	Prefix   string // within Bucket, "" or ending in a slash
 	Cache    *cache.Cache
 	ReadOnly bool
+
+	WriteBack  bool          // close answers when the file is safe on the local disk; it is sent in the background
+	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
+	QueueAfter time.Duration // for which such a file waits for what often follows at once, a rename, a time, more bytes; 0 = 200 ms
+
+	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
+
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time
 	UID, GID uint32        // owner of what stores none
 	Umask    uint32        // taken from 0666 and 0777 where an object stores no mode
@@ -56,6 +63,7 @@ type FS struct {
 	settling *semaphore.Weighted // held by whoever does the work of later
 	requests *semaphore.Weighted // metadata requests side by side that nobody waits for one by one
 	parts    *semaphore.Weighted // bodies on their way up at once, all uploads together
+	smalls   *semaphore.Weighted // of files of up to smallFile bytes, which parts does not count
 
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
@@ -83,6 +91,12 @@ type FS struct {
 	sweeps   []*sweep  // tree walks that are followed, the newest last
 	closed   bool      // no new work is taken
 	ended    bool      // Close waits for the last goroutines: none may be added to wg
+
+	queue                uploadQueue
+	sendings             int                 // sendings of files that are under way or wait for their gate
+	room                 chan struct{}       // closed when there may be room for more drafts
+	unseen               map[string]struct{} // ids of drafts in conflict that no close was told of
+	sentFiles, sentBytes int64               // that got to the store
 }
 
 // New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
@@ -97,6 +111,12 @@ func New(o Options) (*FS, error) {
 	if o.Prefix != "" && !strings.HasSuffix(o.Prefix, "/") {
 		o.Prefix += "/"
 	}
+	if o.QueueFiles <= 0 {
+		o.QueueFiles = maxQueued
+	}
+	if o.QueueAfter <= 0 {
+		o.QueueAfter = queueAfter
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -106,6 +126,7 @@ func New(o Options) (*FS, error) {
 		settling: semaphore.NewWeighted(1),
 		requests: semaphore.NewWeighted(maxRequests),
 		parts:    semaphore.NewWeighted(maxParts),
+		smalls:   semaphore.NewWeighted(queueSmall),
 		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
 		heads:    cache.NewLRU[versionKey, headOfListed](maxKnown),
 		nodes:    make(map[uint64]*node),
@@ -117,13 +138,17 @@ func New(o Options) (*FS, error) {
 		resends:  make(map[string]*sendOp),
 		earlies:  make(map[string]*early),
 		copies:   make(map[string]*cache.Draft),
+		queue:    uploadQueue{wake: make(chan struct{}, 1)},
+		room:     make(chan struct{}),
+		unseen:   make(map[string]struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
 	o.Store.OnBusy(o.Cache.Busy)
 	f.adoptDrafts()
-	f.wg.Add(1)
+	f.wg.Add(2)
 	go f.runLater()
+	go f.runQueue()
 	return f, nil
 }
 
@@ -132,6 +157,7 @@ const (
 	maxParts    = 16     // see FS.parts
 	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB
 	maxErrors   = 50     // kept for status
+	maxQueued   = 4096   // see Options.QueueFiles
 )
 
 // SetNotifier names who is told of what the kernel must forget.
@@ -156,31 +182,6 @@ func (f *FS) writable() error {
 
 // fresh tells whether something learned at t may still be trusted.
 func (f *FS) fresh(t time.Time) bool { return !t.IsZero() && time.Since(t) < f.o.TTL }
-
-// Sync sends every draft, attribute and directory marker that is not in the store yet; it returns when all were tried, with the errors joined.
-func (f *FS) Sync(ctx context.Context) error {
-	var errs []error
-	for _, n := range f.unsentNodes() {
-		if err := f.flush(ctx, n); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	for _, d := range f.closedOrphans() {
-		if err := f.resend(ctx, d, condition(d.Base())); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	for { // at least once, for the background may be at it; what is done may leave more: a child's marker makes its parent's superfluous
-		if err := f.doLater(ctx, time.Time{}); err != nil {
-			errs = append(errs, err)
-			break
-		}
-		if !f.isWorkLeft() || ctx.Err() != nil {
-			break
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // Close syncs and ends the mount's goroutines; when ctx ends first, what is not sent stays in the journal. The cache and the store stay open.
 func (f *FS) Close(ctx context.Context) error {

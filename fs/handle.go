@@ -120,8 +120,13 @@ func (e errStale) Error() string {
 }
 func (e errStale) Unwrap() []error { return []error{syscall.ESTALE, e.err} }
 
-// WriteAt writes to the local draft; nothing goes to the store before Flush. With O_APPEND off is ignored. It waits while the file is being sent.
+// WriteAt writes to the local draft; nothing goes to the store before Flush. With O_APPEND off is ignored. It waits while the file is being sent, and
+// for room among the drafts while others are; ENOSPC when none is to come.
 func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.f.withRoom(ctx, func() (int, error) { return h.writeAt(ctx, p, off) })
+}
+
+func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) {
 	f, n := h.f, h.n
 	if !h.write {
 		return 0, syscall.EBADF
@@ -209,13 +214,14 @@ func (f *FS) touch(n *node) {
 	n.at.mtime = time.Now()
 }
 
-// Flush is close(2): it returns when the object is in the store, or with the reason why not. A second call has nothing to do.
+// Flush is close(2): it returns when the object is in the store (with Options.WriteBack: when it is safe on the local disk), or with the reason why not.
+// A second call has nothing to do.
 func (h *Handle) Flush(ctx context.Context) error {
 	h.used()
 	if !h.sends {
 		return nil
 	}
-	return h.f.flush(ctx, h.n)
+	return h.f.closeFile(ctx, h.n)
 }
 
 // Fsync returns when bytes and attributes are in the store.

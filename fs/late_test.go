@@ -16,7 +16,7 @@ func TestSentBesideReader(t *testing.T) {
 	must[int](t)(h.WriteAt(t.Context(), []byte("new"), 0))
 	h.Release()
 	w.eventually(func() bool { return w.srv.Counts()["PutObject"] == 1 })
-	w.eventually(func() bool { return len(w.f.Status().Drafts) == 0 && len(w.f.unsentNodes()) == 0 })
+	w.eventually(func() bool { return len(w.f.Status().Drafts) == 0 && len(w.f.unsentNodes("")) == 0 })
 	if got := must[[]byte](t)(readAll(t, r)); string(got) != "new text" {
 		t.Errorf("the reader sees %q", got)
 	}

@@ -101,6 +101,9 @@ func (f *FS) doLater(ctx context.Context, now time.Time) error {
 	var jobs []job
 	f.mu.Lock()
 	for n, due := range f.later {
+		if !now.IsZero() && f.queue.files > 0 && n.queuedBelow() {
+			continue // what is queued is about to make a marker superfluous
+		}
 		if now.IsZero() || !due.After(now) {
 			jobs = append(jobs, job{n, strings.Count(f.pathOf(n), "/")})
 			delete(f.later, n)

@@ -82,6 +82,7 @@ type node struct {
 	attrsUnsent bool         // at is newer than the store's
 	tries       int          // of the work in FS.later that failed one after the other
 	sending     *sendOp
+	queued      *queued             // waits in FS.queue
 	target      string              // of a symbolic link, once read
 	gate        *semaphore.Weighted // shared by writes, whole for sending, renaming and removing
 	drafting    sync.Mutex          // one draft is made at a time; taken before FS.mu, held over local I/O

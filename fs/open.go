@@ -268,7 +268,7 @@ func (h *Handle) Release() {
 			draft, n.draft = n.draft, nil
 		}
 	}
-	late := (n.handles == 0 || h.write && n.writers == 0) && n.draft != nil && n.sending == nil && !f.closed
+	late := (n.handles == 0 || h.write && n.writers == 0) && n.draft != nil && n.sending == nil && n.queued == nil && !f.closed
 	if late {
 		f.spawn(func() { f.sendLate(n) })
 	}
@@ -292,7 +292,7 @@ func (f *FS) sendLate(n *node) {
 	if _, failed := d.State(); failed != "" {
 		return
 	}
-	if err := f.flush(f.ctx, n); err != nil {
+	if err := f.closeFile(f.ctx, n); err != nil {
 		f.log.Warn("send what came after the last close", "path", f.Path(n.id), "err", err)
 	}
 }

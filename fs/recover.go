@@ -30,7 +30,9 @@ func (f *FS) adoptDrafts() {
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
 			continue
 		}
-		f.startResend(d, condition(d.Base()))
+		f.mu.Lock()
+		f.enqueueLeft(d)
+		f.mu.Unlock()
 	}
 }
 
@@ -65,6 +67,7 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
 		defer f.mu.Unlock()
 		delete(f.resends, d.ID())
 		op.err = err
+		f.roomCame()
 		close(op.done)
 	})
 	return op
@@ -90,7 +93,12 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	t := d.Target()
 	path := t.Bucket + "/" + t.Key
 	left := d.Upload()
-	o, before, err := f.storeOnce(ctx, d, path, cond)
+	var o s3.Object
+	var before bool
+	err := f.completeAttrs(ctx, d)
+	if err == nil {
+		o, before, err = f.storeOnce(ctx, d, path, cond)
+	}
 	if left.ID != "" && !before && ctx.Err() == nil { // else the store may have been completing it when the crash came
 		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
 	}
@@ -104,6 +112,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	}
 	f.mu.Lock()
 	delete(f.orphans, d.ID())
+	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+d.Size()
 	f.mu.Unlock()
 	v := o.Version(t.Bucket)
 	v.Key = t.Key

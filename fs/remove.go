@@ -228,6 +228,7 @@ func (f *FS) removed(n *node, stored bool) {
 	}
 	n.unlinked, n.attrsUnsent = true, false
 	early := n.draft
+	f.dequeue(n)
 	if n.handles == 0 {
 		draft, n.draft = n.draft, nil
 	}

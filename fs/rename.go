@@ -98,6 +98,9 @@ func (f *FS) spotNow(s spot) (spot, error) {
 // renameFile sends what is unsent first, then copies on the server and removes the source.
 func (f *FS) renameFile(ctx context.Context, src, dst *node, from, to spot) error {
 	for {
+		if done, err := f.renameUnsent(ctx, src, dst, from, to); done || err != nil {
+			return err
+		}
 		if err := f.flush(ctx, src); err != nil {
 			return err
 		}

@@ -38,6 +38,7 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 			}
 			op = &sendOp{done: make(chan struct{})}
 			n.sending = op
+			f.sendings++
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
 		f.mu.Unlock()
@@ -58,6 +59,11 @@ func (f *FS) runSend(n *node, op *sendOp) {
 	defer f.mu.Unlock()
 	op.err = err
 	n.sending = nil
+	f.sendings--
+	if n.draft == nil {
+		f.dequeue(n)
+	}
+	f.roomCame()
 	close(op.done)
 	f.dropUnused(n)
 }
@@ -84,8 +90,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		return nil
 	}
 	if n.parent == nil { // its name went to something else meanwhile
-		n.draft = nil
-		f.orphans[d.ID()] = d
+		f.orphan(n, d)
 		f.mu.Unlock()
 		f.dropEarly(d)
 		err := errStale{os.ErrNotExist}
@@ -184,6 +189,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 		n.pages = o.ETag
 	}
 	n.draft, n.checked = nil, time.Now()
+	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
 	if n.parent != nil {
@@ -199,7 +205,7 @@ func (f *FS) noteFile(n *node) {
 
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
 func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
-	conflict := isConflict(err) || isNotExist(err) && d.Base().ETag != ""
+	conflict := lost(d, err)
 	state, why := cache.StateClosed, reason(err)
 	if conflict {
 		state, err = cache.StateConflict, errStale{err}
@@ -213,8 +219,7 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	}
 	f.mu.Lock()
 	parent, nm := n.parent, n.name
-	n.draft = nil
-	f.orphans[d.ID()] = d
+	f.orphan(n, d)
 	if parent == nil { // it lost its name meanwhile
 		f.mu.Unlock()
 		return err
@@ -227,26 +232,6 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	f.mu.Unlock()
 	f.notifyEntry(pid, nm)
 	return err
-}
-
-// isConflict tells whether another client was first.
-func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) }
-
-// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost, which
-// before tells.
-func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
-	sent, err = f.store(ctx, d, path, o)
-	if isConflict(err) {
-		if there, ok := f.sentBefore(ctx, d); ok {
-			return there, true, nil
-		}
-	}
-	return sent, false, err
-}
-
-// condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.
-func condition(b cache.Base) s3.PutOptions {
-	return s3.PutOptions{IfNoneMatch: b.ETag == "", IfMatch: b.ETag}
 }
 
 // baseVersion is the version that a draft was made from.
@@ -288,10 +273,14 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
 		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
 	case len(parts) == 1 && !parts[0].copy:
-		if err := f.parts.Acquire(ctx, 1); err != nil {
+		turns := f.parts
+		if d.Size() <= smallFile {
+			turns = f.smalls
+		}
+		if err := turns.Acquire(ctx, 1); err != nil {
 			return s3.Object{}, err
 		}
-		defer f.parts.Release(1)
+		defer turns.Release(1)
 		body.fetch(ctx, pieces, 0, d.Size())
 		return f.o.Store.Put(ctx, t.Bucket, t.Key, body, d.Size(), o)
 	}
@@ -396,17 +385,4 @@ func (f *FS) abort(ctx context.Context, t cache.Target, id string) {
 	if err := f.o.Store.Abort(ctx, t.Bucket, t.Key, id); err != nil && !isNotExist(err) {
 		f.log.Warn("abort a multipart upload", "bucket", t.Bucket, "key", t.Key, "err", err)
 	}
-}
-
-// unsentNodes are the files with drafts that ought to be in the store.
-func (f *FS) unsentNodes() []*node {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []*node
-	for _, n := range f.nodes {
-		if n.draft != nil && !n.unlinked && !n.stale {
-			out = append(out, n)
-		}
-	}
-	return out
 }

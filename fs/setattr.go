@@ -87,7 +87,7 @@ func (f *FS) setSize(ctx context.Context, n *node, h *Handle, size int64) error 
 	if open {
 		return nil
 	}
-	return f.flush(ctx, n)
+	return f.closeFile(ctx, n)
 }
 
 // setAttrs tells whether anything changed; needs f.mu.
@@ -148,7 +148,7 @@ func (f *FS) Symlink(ctx context.Context, parent uint64, nm, target string) (Att
 	n.target = target
 	f.mu.Unlock()
 	if _, err = d.WriteAt([]byte(target), 0); err == nil {
-		err = f.flush(ctx, n)
+		err = f.closeFile(ctx, n)
 	}
 	if err != nil {
 		f.abandon(n)

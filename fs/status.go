@@ -14,6 +14,7 @@ type Status struct {
 	Since    time.Time     `json:"since"`
 	ReadOnly bool          `json:"read_only"`
 	Uploads  []UploadState `json:"uploads"` // running and waiting
+	Queue    QueueState    `json:"queue"`   // all that is on its way
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
 	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
@@ -34,6 +35,7 @@ type UploadState struct {
 type DraftState struct {
 	ID     string `json:"id"`
 	Path   string `json:"path"` // bucket/key
+	Name   string `json:"name"` // path below the mount's top, "" = the mount does not show it
 	Size   int64  `json:"size"`
 	State  string `json:"state"` // open (a crash came before its close), closed (could not be sent yet), conflict
 	Reason string `json:"reason"`
@@ -65,12 +67,12 @@ func (f *FS) Status() Status {
 		if n.draft == nil || n.unlinked {
 			continue
 		}
-		if d := draftState(n.draft); d.State != "open" { // else it is being edited now
+		if d := f.draftState(n.draft); d.State != "open" { // else it is being edited now
 			s.Drafts = append(s.Drafts, d)
 		}
 	}
 	for _, d := range f.orphans {
-		s.Drafts = append(s.Drafts, draftState(d))
+		s.Drafts = append(s.Drafts, f.draftState(d))
 	}
 	slices.SortFunc(s.Uploads, func(a, b UploadState) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
@@ -78,6 +80,7 @@ func (f *FS) Status() Status {
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)
 	s.Handles = f.handles
+	s.Queue = f.queueState()
 	return s
 }
 
@@ -88,11 +91,12 @@ func (f *FS) source() string {
 	return f.o.Name + ":" + f.o.Bucket + "/" + f.o.Prefix
 }
 
-func draftState(d *cache.Draft) DraftState {
+func (f *FS) draftState(d *cache.Draft) DraftState {
 	t := d.Target()
 	state, reason := d.State()
 	words := map[cache.State]string{cache.StateOpen: "open", cache.StateClosed: "closed", cache.StateConflict: "conflict"}
-	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Size: d.Size(), State: words[state], Reason: reason}
+	name, _ := f.pathOfKey(t.Bucket, t.Key)
+	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Name: name, Size: d.Size(), State: words[state], Reason: reason}
 }
 
 // record keeps an error for status and logs it: the program may never look at what close(2) returned.

@@ -178,8 +178,10 @@ func TestWarmStops(t *testing.T) {
 	}
 	w.srv.Fault(nil)
 	w.srv.ResetCounts()
-	if s = w.warm(""); s.DoneFiles != 100 || s.HadFiles+w.srv.Count("GetObject") != 100 {
-		t.Fatalf("%d downloads, state: %+v", w.srv.Count("GetObject"), s)
+	s = w.warm("")
+	got := w.srv.Count("GetObject") // and requests of the first that arrive after its end
+	if s.DoneFiles != 100 || s.HadFiles == 0 || s.HadFiles+got < 100 || s.HadFiles+got > 100+warmFiles {
+		t.Fatalf("%d downloads, state: %+v", got, s)
 	}
 }
 

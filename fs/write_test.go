@@ -155,6 +155,57 @@ func TestLostUpdate(t *testing.T) {
 	}
 }
 
+// TestLastWriterWins: with Options.Overwrite close replaces what another client did meanwhile, in one sending more.
+func TestLastWriterWins(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before string // what the object is when it is opened, "" = absent
+		change func(w *world)
+	}{
+		{"replaced", "old", func(w *world) { w.srv.PutObject("data", "f", []byte("theirs"), nil) }},
+		{"removed", "old", func(w *world) { w.srv.Delete("data", "f") }},
+		{"created", "", func(w *world) { w.srv.PutObject("data", "f", []byte("theirs"), nil) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, func(o *Options) { o.Overwrite = true })
+			if tt.before != "" {
+				w.srv.PutObject("data", "f", []byte(tt.before), nil)
+			}
+			h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT|syscall.O_TRUNC))
+			must[int](t)(h.WriteAt(t.Context(), []byte("ours"), 0))
+			tt.change(w)
+			w.ok(h.Flush(t.Context()))
+			h.Release()
+			if got := string(w.object("f")); got != "ours" {
+				t.Errorf("object %q", got)
+			}
+			if got := must[[]byte](t)(w.read("f")); string(got) != "ours" {
+				t.Errorf("read %q", got)
+			}
+			if kept := w.f.Status().Drafts; len(kept) != 0 {
+				t.Errorf("kept: %+v", kept)
+			}
+		})
+	}
+}
+
+// TestOverwriteNeedsTheBase: what the draft takes from a version that is gone, and was never read, cannot be made up: a conflict as without.
+func TestOverwriteNeedsTheBase(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Overwrite = true })
+	w.srv.PutObject("data", "f", random(3<<20), nil)
+	h := must[*Handle](t)(w.open("f", syscall.O_RDWR))
+	must[int](t)(h.WriteAt(t.Context(), []byte("ours"), 1<<20))
+	w.srv.PutObject("data", "f", []byte("theirs"), nil)
+	w.wantErr(h.Flush(t.Context()), syscall.ESTALE)
+	h.Release()
+	if got := string(w.object("f")); got != "theirs" {
+		t.Errorf("object of %d bytes", len(got))
+	}
+	if kept := w.f.Status().Drafts; len(kept) != 1 || kept[0].State != "conflict" {
+		t.Errorf("kept: %+v", kept)
+	}
+}
+
 // TestFailedUpload: close says why, the bytes stay, and the next close sends them.
 func TestFailedUpload(t *testing.T) {
 	for _, tt := range []struct {

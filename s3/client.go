@@ -76,6 +76,7 @@ type Client struct {
 	reached atomic.Bool  // the store has answered once
 	form    atomic.Int32 // how the store wants If-Match: an etagForm
 	busy    busy
+	sums    sums
 	hedge   hedge
 }
 

@@ -140,7 +140,7 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 		patience *= slowFactor
 	}
 	w := newWatchdog(ctx, patience)
-	body := newPayload(r.src, r.size, w)
+	body := newPayload(r.src, r.size, w, &c.sums)
 	w.begin()
 	resp, err := c.rt.RoundTrip(c.build(w.ctx, r, body))
 	w.end()

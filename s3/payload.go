@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,11 +22,13 @@ type payload struct {
 	src  io.ReaderAt // nil = detached
 	off  int64       // read and hashed so far
 	hash hash.Hash
-	err  error // of src
+	done func() // gives the hash back; nil = it was
+	err  error  // of src
 }
 
-func newPayload(src io.ReaderAt, size int64, w *watchdog) *payload {
-	return &payload{watch: w, src: src, size: size, hash: md5.New()}
+func newPayload(src io.ReaderAt, size int64, w *watchdog, s *sums) *payload {
+	h, done := s.hashOf(size)
+	return &payload{watch: w, src: src, size: size, hash: h, done: done}
 }
 
 func (p *payload) Read(b []byte) (int, error) {
@@ -65,8 +66,13 @@ func (p *payload) detach() (sum string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.src = nil
+	if p.done == nil {
+		return "", p.err
+	}
 	if p.off == p.size {
 		sum = hex.EncodeToString(p.hash.Sum(nil))
 	}
+	p.done()
+	p.done = nil
 	return sum, p.err
 }

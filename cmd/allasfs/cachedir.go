@@ -193,7 +193,7 @@ func openCache(c config, dir string, logger *slog.Logger) (*cache.Cache, error) 
 	if !c.SizeGiven {
 		size = defaultCacheSize(dir)
 	}
-	one, err := cache.Open(cache.Options{Dir: dir, Size: size, Memory: blockMemory(c.Memory), Logger: logger})
+	one, err := cache.Open(cache.Options{Dir: dir, Size: size, Memory: blockMemory(c.Memory), DraftSpace: draftSpace(c, dir), Logger: logger})
 	var inUse *cache.InUseError
 	switch {
 	case errors.As(err, &inUse):

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -27,16 +28,19 @@ func (d *daemon) Status() fs.Status {
 		s.Drafts = append(s.Drafts, more.Drafts...)
 		s.Attrs = append(s.Attrs, more.Attrs...)
 		s.Errors = append(s.Errors, more.Errors...)
+		s.Queue = s.Queue.Plus(more.Queue)
 	}
 	return s
 }
 
-// Sync sends what is pending at the time of the call, and waits for the files of a crashed daemon that are being sent.
-func (d *daemon) Sync(ctx context.Context) error {
-	pending := unsentOf(d.Status().Drafts)
+// Sync sends what is pending at the time of the call at and below a path, and waits for the files of a crashed daemon that are being sent.
+func (d *daemon) Sync(ctx context.Context, path string) error {
+	pending := slices.DeleteFunc(unsentOf(d.Status().Drafts), func(x fs.DraftState) bool {
+		return path != "" && x.Name != path && !strings.HasPrefix(x.Name, path+"/")
+	})
 	var errs []error
 	for _, f := range d.all() {
-		errs = append(errs, f.Sync(ctx))
+		errs = append(errs, f.SyncBelow(ctx, path))
 	}
 	err := errors.Join(errs...)
 	left := d.leftOf(pending)
@@ -68,7 +72,7 @@ func (d *daemon) Unmount(ctx context.Context, lazy bool) error {
 	if lazy {
 		return d.server.Unmount(true)
 	}
-	if err := d.Sync(ctx); err != nil && (ctx.Err() != nil || len(unsentOf(d.Status().Drafts)) > 0) { // else a person has to decide
+	if err := d.Sync(ctx, ""); err != nil && (ctx.Err() != nil || len(unsentOf(d.Status().Drafts)) > 0) { // else a person has to decide
 		e := exit.Of(err)
 		return exit.New(e.Code, "the mount stays; 'allasfs umount --lazy' ends it all the same and keeps the files in the cache folder", "%s", e.Text).Because(err)
 	}

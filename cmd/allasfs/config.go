@@ -34,6 +34,9 @@ type config struct {
 	CacheDir    string   // "" = the default place
 	CacheSize   byteSize // with CacheSizeSet; else from what is free
 	SizeGiven   bool
+	DraftSpace  byteSize // 0 = from what is free
+	WriteBack   bool     // close answers from the local disk
+	OnConflict  string   // onConflictKeep or onConflictOverwrite
 	Memory      byteSize // of the daemon as a whole
 	LogFile     string   // "" = standard error in front, the default place in the background
 	Verbose     bool
@@ -43,6 +46,12 @@ type config struct {
 	StopTimeout time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
 	Demo        bool          // mount an embedded server with sample data
 }
+
+// What --on-conflict takes.
+const (
+	onConflictKeep      = "keep"
+	onConflictOverwrite = "overwrite"
+)
 
 // access says whose data is read and where; shared by the commands that look for credentials.
 type access struct {
@@ -80,6 +89,9 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.DurationVar(&c.TTL, "ttl", time.Minute, "how long names, sizes and listings are trusted; 0 asks the store each time")
 	f.StringVar(&c.CacheDir, "cache-dir", "", "cache folder of this mount alone (default: on $TMPDIR in a batch job, else ~/.cache/allasfs)")
 	f.Var(&c.CacheSize, "cache-size", "bytes on disk that the cache may take, 0 = memory only (default: half of what is free, 20G at most)")
+	f.Var(&c.DraftSpace, "draft-space", "bytes on disk that files may take which are not in the store yet; who writes more waits for uploads (default: half of what is free)")
+	f.BoolVar(&c.WriteBack, "write-back", false, "close(2) returns when a file is safe on the local disk; it is sent in the background")
+	f.StringVar(&c.OnConflict, "on-conflict", onConflictKeep, "when another client changed a file meanwhile: keep (close fails, both versions stay) or overwrite (the last writer wins)")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
@@ -125,6 +137,8 @@ func (c *config) check() error {
 	switch {
 	case c.Memory < minMemory:
 		return exit.New(exit.Usage, "give --memory 64M or more, or leave it out", "%s of memory are too little to work with", human(int64(c.Memory)))
+	case c.OnConflict != onConflictKeep && c.OnConflict != onConflictOverwrite:
+		return exit.New(exit.Usage, "give --on-conflict keep or overwrite", "%q is no answer to a conflict", c.OnConflict)
 	case c.TTL < 0 || c.StopTimeout < 0:
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):

@@ -39,7 +39,9 @@ func (d *daemon) serve(w *signalWatch, atOnce bool) error {
 	ctx, cancel := w.limit(context.Background(), d.config.StopTimeout)
 	defer cancel()
 	detached := d.detach(gone)
+	told := d.tellQueue()
 	d.result = errors.Join(detached, d.finish(ctx))
+	told()
 	close(d.stopped)
 	select {
 	case <-gone:

@@ -26,7 +26,12 @@ finishes the uploads first. A second SIGTERM, or --stop-timeout, cuts that short
 not in the store then stays in the cache folder, and the next mount of the same source
 sends it.
 
-Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE,
+With --write-back, closing a file does not wait for its upload: it returns when the file is safe
+on the local disk, where it outlives a crash and a power cut. Uploads run in the background, many at a time,
+and are tried again until they succeed; fsync(2), 'allasfs sync' and 'allasfs umount' wait for them, and
+'allasfs status' and 'allasfs sync' tell what could not be sent.
+
+Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE, draft_space=SIZE, write_back, on_conflict=keep|overwrite,
 project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http,
 nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
 What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`

@@ -42,6 +42,7 @@ type progress struct {
 	w      io.Writer
 	redraw bool
 	client *control.Client
+	queue  queueMeter
 	lines  int // drawn and still on the terminal
 }
 
@@ -66,14 +67,19 @@ func (p *progress) show(ctx context.Context, done <-chan struct{}) {
 		if err != nil {
 			return // the daemon has ended, or is about to say why not
 		}
-		p.draw(report.Status.Uploads)
+		p.draw(report.Status, time.Now())
 		timer.Reset(every)
 	}
 }
 
-func (p *progress) draw(uploads []fs.UploadState) {
+func (p *progress) draw(s fs.Status, now time.Time) {
 	p.erase()
-	lines := uploadLines(uploads)
+	lines := uploadLines(s.Uploads)
+	if l := p.queue.line(s.Queue, now); l != "" && len(lines) > 0 {
+		lines[0] = "waiting for " + count(len(s.Uploads), "upload") + ": " + l
+	} else if l != "" {
+		lines = []string{l}
+	}
 	for _, l := range lines {
 		fmt.Fprintf(p.w, "allasfs: %s\n", l)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,9 @@ func (st state) print(b *strings.Builder) {
 		line(onlyFirst(i, "warming"), "%s", l)
 	}
 	printUploads(line, r.Status.Uploads)
+	if l := queueLine(r.Status.Queue, len(r.Status.Uploads)); l != "" {
+		line("queue", "%s", l)
+	}
 	printKept(line, r.Status.Drafts, st.Mountpoint)
 	printAttrs(line, r.Status.Attrs)
 	for i, e := range r.Status.Errors {
@@ -155,6 +159,7 @@ func printUploads(line func(name, format string, args ...any), uploads []fs.Uplo
 }
 
 func printKept(line func(name, format string, args ...any), drafts []fs.DraftState, dir string) {
+	drafts = slices.DeleteFunc(slices.Clone(drafts), func(d fs.DraftState) bool { return d.State == "closed" && d.Reason == "" }) // in the queue
 	for i, d := range drafts {
 		line(onlyFirst(i, "kept"), "%s  %s (%s): %s", d.ID, oneLine(d.Path), human(d.Size), kept(d))
 	}

@@ -114,7 +114,7 @@ func (b *bridge) pagesOf(ctx context.Context, f *file) (*fs.Handle, error) {
 	return h, nil
 }
 
-// Flush implements fuse.RawFileSystem: each close(2), back when the object is in the store.
+// Flush implements fuse.RawFileSystem: each close(2), back when the object is in the store, or, with write-back, safe on the local disk.
 func (b *bridge) Flush(cancel <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	f := b.files.get(in.Fh)
 	if f == nil {

@@ -34,8 +34,10 @@ func (c *Client) Status(ctx context.Context) (Report, error) {
 	return r, err
 }
 
-// Sync returns when every pending upload is in the store, or with the reason why not.
-func (c *Client) Sync(ctx context.Context) error { return c.call(ctx, "sync", Request{}) }
+// Sync returns when every file at and below a path of the mount, "" = everything, is in the store, or with the reason why not.
+func (c *Client) Sync(ctx context.Context, path string) error {
+	return c.call(ctx, "sync", Request{Path: path})
+}
 
 // Unmount ends the mount; see [Daemon].
 func (c *Client) Unmount(ctx context.Context, lazy bool) error {

@@ -26,11 +26,11 @@ func (f *fake) call(words ...string) error {
 }
 
 func (f *fake) Status() fs.Status { return fs.Status{Source: "p:", Nodes: 7} }
-func (f *fake) Sync(ctx context.Context) error {
+func (f *fake) Sync(ctx context.Context, path string) error {
 	if f.err == context.Canceled {
 		<-ctx.Done()
 	}
-	return f.call("sync")
+	return f.call("sync", path)
 }
 func (f *fake) Unmount(_ context.Context, lazy bool) error {
 	if lazy {
@@ -72,14 +72,14 @@ func TestCalls(t *testing.T) {
 	if err != nil || r.Status.Nodes != 7 || r.PID != os.Getpid() || r.Mountpoint != "/nowhere" {
 		t.Errorf("status: %+v, %v", r, err)
 	}
-	for _, err := range []error{c.Sync(ctx), c.Unmount(ctx, false), c.Unmount(ctx, true), c.RecoverSend(ctx, "1", true), c.RecoverSave(ctx, "1", "/f"), c.RecoverDrop(ctx, "1")} {
+	for _, err := range []error{c.Sync(ctx, "d/f"), c.Unmount(ctx, false), c.Unmount(ctx, true), c.RecoverSend(ctx, "1", true), c.RecoverSave(ctx, "1", "/f"), c.RecoverDrop(ctx, "1")} {
 		fatal(t, err)
 	}
-	if got, want := strings.Join(f.calls, "; "), "sync; unmount; unmount lazy; send 1 force; save 1 /f; drop 1"; got != want {
+	if got, want := strings.Join(f.calls, "; "), "sync d/f; unmount; unmount lazy; send 1 force; save 1 /f; drop 1"; got != want {
 		t.Errorf("the daemon was asked %q, want %q", got, want)
 	}
 	fatal(t, s.Close())
-	err = c.Sync(ctx)
+	err = c.Sync(ctx, "")
 	if e := exit.Of(err); e == nil || e.Code != exit.NotMounted {
 		t.Errorf("after the end: %v", err)
 	}
@@ -90,7 +90,7 @@ func TestRefusal(t *testing.T) {
 	f := &fake{err: exit.New(exit.NotSent, "do this", "two files are left")}
 	s, c, _ := serve(t, f)
 	defer s.Close()
-	e := exit.Of(c.Sync(t.Context()))
+	e := exit.Of(c.Sync(t.Context(), ""))
 	if e == nil || e.Code != exit.NotSent || e.Text != "two files are left" || e.Hint != "do this" {
 		t.Errorf("got %+v", e)
 	}
@@ -102,7 +102,7 @@ func TestGoneCaller(t *testing.T) {
 	s, c, _ := serve(t, f)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := c.Sync(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := c.Sync(ctx, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	fatal(t, s.Close()) // waits for the call's end, else it fails

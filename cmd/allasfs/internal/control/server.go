@@ -21,7 +21,8 @@ import (
 // *exit.Error reaches the caller as it is.
 type Daemon interface {
 	Status() fs.Status
-	Sync(ctx context.Context) error
+	// Sync returns when what lies at and below a path of the mount, "" = everything, is in the store, or with the reason why not.
+	Sync(ctx context.Context, path string) error
 	// Unmount returns when the mount has ended and every file is in the store, or the reason why not. When lazy it returns once the mount
 	// is detached.
 	Unmount(ctx context.Context, lazy bool) error
@@ -42,6 +43,7 @@ type Request struct {
 	Lazy  bool   `json:"lazy,omitempty"`
 	ID    string `json:"id,omitempty"`
 	File  string `json:"file,omitempty"`
+	Path  string `json:"path,omitempty"`
 	Force bool   `json:"force,omitempty"`
 }
 
@@ -151,7 +153,7 @@ func handler(r Record, d Daemon) http.Handler {
 			answer(w, struct{}{}, f(req.Context(), q))
 		})
 	}
-	call("sync", func(ctx context.Context, _ Request) error { return d.Sync(ctx) })
+	call("sync", func(ctx context.Context, q Request) error { return d.Sync(ctx, q.Path) })
 	call("unmount", func(ctx context.Context, q Request) error { return d.Unmount(ctx, q.Lazy) })
 	call("recover/send", func(ctx context.Context, q Request) error { return d.RecoverSend(ctx, q.ID, q.Force) })
 	call("recover/save", func(ctx context.Context, q Request) error { return d.RecoverSave(ctx, q.ID, q.File) })

@@ -1,0 +1,45 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"allasfs/cache"
+	"allasfs/s3"
+)
+
+// overwriteTries is how often a draft goes out anew, over versions that others put there between the look and the sending.
+const overwriteTries = 5
+
+// isConflict tells whether another client was first.
+func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors.Is(err, os.ErrExist) }
+
+// storeOnce is store that takes the object that is there for success when it is the draft itself: the answer to an earlier sending was lost, which
+// before tells. With Options.Overwrite another client's version is replaced, as long as what the draft takes from the version that it was made from can
+// be had.
+func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
+	sent, err = f.store(ctx, d, path, o)
+	if isConflict(err) {
+		if there, ok := f.sentBefore(ctx, d); ok {
+			return there, true, nil
+		}
+	}
+	for tries := 0; f.o.Overwrite && lost(d, err) && tries < overwriteTries; tries++ {
+		if o, err = f.conditionNow(ctx, d); err == nil {
+			f.log.Warn("what another client has changed meanwhile is replaced", "path", path, "its etag", o.IfMatch)
+			sent, err = f.store(ctx, d, path, o)
+		}
+	}
+	return sent, false, err
+}
+
+// lost tells whether err of sending a draft means that another client was first: its version, or the removal, came between.
+func lost(d *cache.Draft, err error) bool {
+	return isConflict(err) || isNotExist(err) && d.Base().ETag != ""
+}
+
+// condition is what must hold of the key when the draft of a version goes out: that this version, or nothing, is there.
+func condition(b cache.Base) s3.PutOptions {
+	return s3.PutOptions{IfNoneMatch: b.ETag == "", IfMatch: b.ETag}
+}

@@ -1,0 +1,67 @@
+package fs
+
+import (
+	"context"
+	"errors"
+
+	"allasfs/cache"
+)
+
+// roomCame wakes those who wait for room among the drafts: one of them was sent, failed or went. Needs f.mu.
+func (f *FS) roomCame() {
+	close(f.room)
+	f.room = make(chan struct{})
+}
+
+// roomComing tells whether drafts are on their way to the store, after which there is room for others, and returns what is closed when there may be some.
+func (f *FS) roomComing() (came <-chan struct{}, coming bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	coming = f.sendings > 0 || len(f.resends) > 0 || f.queue.hopeful()
+	return f.room, coming
+}
+
+// hopeful tells whether a file of the queue is about to be sent, and did not fail before.
+func (u *uploadQueue) hopeful() bool {
+	if u.smalls+u.larges > 0 {
+		return true
+	}
+	for _, h := range []dueHeap{u.small, u.large} {
+		for _, q := range h {
+			if !q.failed() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// failed tells whether the last try to send q was in vain.
+func (q *queued) failed() bool {
+	d := q.d
+	if q.n != nil {
+		d = q.n.draft
+	}
+	if d == nil {
+		return false
+	}
+	_, why := d.State()
+	return why != ""
+}
+
+// withRoom does a write again and again while it finds no room and uploads are about to make some; no gate is held while it waits. ENOSPC where waiting
+// cannot help.
+func (f *FS) withRoom(ctx context.Context, write func() (int, error)) (int, error) {
+	for {
+		came, coming := f.roomComing()
+		n, err := write()
+		if !coming || !errors.Is(err, cache.ErrDraftSpace) {
+			return n, err
+		}
+		select {
+		case <-came:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package fs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"allasfs/cache"
+	"allasfs/s3/s3test"
+)
+
+// bound starts the world anew with so many bytes for drafts.
+func (w *world) bound(bytes int64, change ...func(*Options)) {
+	w.t.Helper()
+	w.stop()
+	c, err := cache.Open(cache.Options{Dir: w.dir, Size: 1 << 30, DraftSpace: bytes})
+	w.ok(err)
+	o := Options{Store: w.store, Name: "test", Bucket: w.bucket, Cache: c, TTL: time.Minute, Umask: 0o022}
+	for _, ch := range change {
+		ch(&o)
+	}
+	f, err := New(o)
+	w.ok(err)
+	w.cache, w.f = c, f
+}
+
+// TestWritesWaitForRoom: files that together are more than drafts may take are written all the same: each write waits for the uploads of others.
+func TestWritesWaitForRoom(t *testing.T) {
+	for _, change := range []func(*Options){func(*Options) {}, writeBack} {
+		w := newWorld(t)
+		w.bound(1<<20, change)
+		w.srv.Fault(func(s3test.Request) *s3test.Fault { return &s3test.Fault{Before: 20 * time.Millisecond} })
+		data := bytes.Repeat([]byte("x"), 400<<10)
+		for i := range 8 {
+			w.ok(w.create(fmt.Sprint(i), data))
+			if got := w.cache.Stats().DraftBytes; got > 1<<20 {
+				t.Errorf("drafts take %d bytes", got)
+			}
+		}
+		w.ok(w.f.Sync(t.Context()))
+		if got := len(w.remoteKeys()); got != 8 {
+			t.Errorf("%d objects", got)
+		}
+	}
+}
+
+// TestNoRoom: ENOSPC at once where nothing is on its way that could make room, and what was written stays.
+func TestNoRoom(t *testing.T) {
+	w := newWorld(t)
+	w.bound(1000)
+	h := must[*Handle](t)(w.open("f", syscall.O_WRONLY|syscall.O_CREAT))
+	must[int](t)(h.WriteAt(t.Context(), make([]byte, 900), 0))
+	_, err := h.WriteAt(t.Context(), make([]byte, 200), 900)
+	w.wantErr(err, syscall.ENOSPC)
+	must[int](t)(h.WriteAt(t.Context(), []byte("overwriting needs no room"), 100))
+	w.ok(h.Flush(t.Context()))
+	h.Release()
+	if got := len(w.object("f")); got != 900 {
+		t.Errorf("%d bytes in the store", got)
+	}
+}
+
+// TestNoRoomWhileTheStoreRefuses: a file that could not be sent makes no room, so nobody waits for it.
+func TestNoRoomWhileTheStoreRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.bound(1000, later)
+	w.down(true)
+	w.ok(w.create("f", make([]byte, 900)))
+	if err := w.f.Sync(t.Context()); err == nil {
+		t.Fatal("sent")
+	}
+	w.eventually(func() bool { return w.stateOf("f") == "error" })
+	w.wantErr(w.create("g", make([]byte, 200)), syscall.ENOSPC)
+	w.down(false)
+	w.ok(w.f.Sync(t.Context()))
+	w.ok(w.create("g", make([]byte, 200)))
+}
+
+// TestWaitForRoomCanBeKilled: who waits leaves when its program is killed.
+func TestWaitForRoomCanBeKilled(t *testing.T) {
+	w := newWorld(t)
+	w.bound(1000, writeBack)
+	hold := make(chan struct{})
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "PutObject" {
+			<-hold
+		}
+		return nil
+	})
+	w.ok(w.create("f", make([]byte, 900)))
+	h := must[*Handle](t)(w.open("g", syscall.O_WRONLY|syscall.O_CREAT))
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		_, err := h.WriteAt(ctx, make([]byte, 200), 0)
+		w.wantErr(err, context.Canceled)
+	})
+	cancel()
+	waiting.Wait()
+	close(hold)
+	must[int](t)(h.WriteAt(t.Context(), make([]byte, 200), 0)) // the upload ends, and there is room
+	w.ok(h.Flush(t.Context()))
+	h.Release()
+}
