@@ -168,27 +168,34 @@ func BenchmarkColdStrided(b *testing.B) {
 	b.ReportMetric(float64(requests)/float64(i), "requests/op")
 }
 
-// BenchmarkSmallFill downloads small files into the cache, eight at a time, as a program does that walks them.
+// BenchmarkSmallFill downloads small files into the cache, eight at a time, as a program does that walks them: into one with room, and into a
+// full one, which has to let as many go.
 func BenchmarkSmallFill(b *testing.B) {
-	c := mustOpen(b, testOptions(b))
-	s := &pattern{size: 4 * kib}
-	i := 0
-	for b.Loop() {
-		var wg sync.WaitGroup
-		for range 8 {
-			i++
-			f := c.File(keyID(i), s.size, s)
-			wg.Go(func() {
-				defer f.Close()
-				if err := f.Fill(b.Context(), 0, s.size); err != nil {
-					b.Error(err)
+	for _, size := range []int64{1 << 30, 4 * mib} {
+		b.Run(fmt.Sprintf("cache=%dMiB", size/mib), func(b *testing.B) {
+			o := testOptions(b)
+			o.Size = size
+			c := mustOpen(b, o)
+			s := &pattern{size: 4 * kib}
+			i := 0
+			for b.Loop() {
+				var wg sync.WaitGroup
+				for range 8 {
+					i++
+					f := c.File(keyID(i), s.size, s)
+					wg.Go(func() {
+						defer f.Close()
+						if err := f.Fill(b.Context(), 0, s.size); err != nil {
+							b.Error(err)
+						}
+					})
 				}
-			})
-		}
-		wg.Wait()
+				wg.Wait()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(i), "µs/file")
+			b.ReportMetric(float64(diskUse(b, c.o.Dir))/float64(c.Stats().Files), "disk-B/file")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(i), "µs/file")
-	b.ReportMetric(float64(diskUse(b, c.o.Dir))/float64(i), "disk-B/file")
 }
 
 // BenchmarkSmallWarm opens, reads and closes small files that are on disk, more of them than keep their tables.

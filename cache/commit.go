@@ -41,7 +41,10 @@ func (d *Draft) forget(told bool) (err error) {
 		err = c.folder.remove(dataOf(d.stem))
 		d.data = nil
 	}
-	if err == nil && (!told || !d.keepSpare()) { // the journal tells that data which could not be removed is rubbish
+	switch {
+	case err != nil: // the journal tells that data which could not be removed is rubbish
+		d.j.f.Close()
+	case !told || !d.keepSpare():
 		d.j.f.Close()
 		err = c.folder.remove(journalOf(d.stem))
 	}

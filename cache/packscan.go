@@ -104,11 +104,10 @@ func readPack(f *os.File, no int64, index *packIndex, add func(string, *slot)) (
 			return nil, err
 		}
 	}
-	bytes, err := onDisk(f)
-	if err != nil {
+	var err error
+	if p.bytes, err = onDisk(f); err != nil {
 		return nil, err
 	}
-	p.bytes = bytes
 	if p.size, err = f.Seek(0, io.SeekEnd); err != nil {
 		return nil, err
 	}
