@@ -72,7 +72,7 @@ only removed whole when no File of it is open.
 A [Draft] is a table of pieces (local bytes, a range of the base version or of one other object's, its [Origin], zeros), a sparse data file for the local ones, and a journal. Making
 one downloads nothing. Every change of the table is one record of the journal, in its file when the call returns; bytes go to the data file
 before their record, and overwriting local bytes needs none. So the end of the daemon at any moment loses nothing of what a call reported
-written; against a power cut there is [Draft.Sync]. Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
+written; against a power cut there is [Draft.Sync], and a draft that has holes afterwards where bytes were written is not to be sent by itself (doubt). Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
 dropped, and a bad one before good ones makes the journal damaged, which costs its draft only: it is moved aside and told. Room for records
 is taken from the disk before bytes are written, and some is kept for the draft's state, so that a full disk gives ENOSPC with the draft as it
 was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions: reading back what was uploaded

@@ -271,12 +271,3 @@ func (d *Draft) Sync() error {
 		return nil
 	}
 }
-
-// syncDrafts makes the names in the folder durable.
-func (c *Cache) syncDrafts() error {
-	dir, err := c.folder.open(draftsDir, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

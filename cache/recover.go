@@ -71,6 +71,7 @@ func (c *Cache) recoverDraft(id string, hasJournal, hasData bool) error {
 	}
 	c.drafts[id] = d
 	c.draftUse += d.t.local
+	d.doubt()
 	return nil
 }
 
