@@ -305,12 +305,3 @@ func syncData(f *os.File) error {
 	}
 	return f.Sync()
 }
-
-// syncDrafts makes the names in the folder durable.
-func (c *Cache) syncDrafts() error {
-	dir, err := c.folder.open(draftsDir, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,10 @@ func (e *InUseError) Is(target error) bool { return target == ErrInUse }
 type folder struct {
 	dir  string // absolute, links resolved
 	lock *os.File
+
+	naming  sync.Mutex // held while the names above the drafts are made durable
+	named   bool       // they are
+	parents []string   // that openFolder made directories in
 }
 
 // openFolder makes dir when it is missing, refuses one that is another user's, and locks it.
@@ -39,6 +44,7 @@ func openFolder(dir string) (*folder, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("cache: no folder given: %w", os.ErrInvalid)
 	}
+	parents := parentsOfMissing(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -46,7 +52,7 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	fo := &folder{dir: real}
+	fo := &folder{dir: real, parents: parents}
 	if err := fo.acquire(); err != nil {
 		return nil, err
 	}

@@ -80,6 +80,7 @@ func (c *Cache) recoverDraft(files stem, hasJournal, hasData bool) error {
 	if n, err := strconv.ParseInt(d.id, 16, 64); err == nil {
 		c.draftNo = max(c.draftNo, n)
 	}
+	d.doubt()
 	return nil
 }
 

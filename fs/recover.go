@@ -103,7 +103,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
 	}
 	if err != nil {
-		state := cache.StateClosed
+		state, _ := d.State() // a conflict stays one
 		if isConflict(err) || isNotExist(err) {
 			state, err = cache.StateConflict, errStale{err}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -124,5 +125,49 @@ func TestKeptFilesOfThisMount(t *testing.T) {
 	}
 	if d := w.f.Status().Drafts; len(d) != 0 {
 		t.Errorf("still kept: %+v", d)
+	}
+}
+
+// TestRemovedStaysRemoved: what an earlier mount could not send does not bring back a name that was removed or renamed since; it is kept.
+func TestRemovedStaysRemoved(t *testing.T) {
+	for name, away := range map[string]func(w *world) error{
+		"removed": func(w *world) error {
+			w.srv.SetQuota(0, 0)
+			if err := w.create("f", []byte("newer")); err == nil {
+				w.t.Fatal("a write over the quota succeeded")
+			}
+			return w.unlink("f")
+		},
+		"renamed": func(w *world) error {
+			w.srv.PutObject("data", "f", []byte("newer"), nil)
+			w.srv.SetQuota(-1, -1)
+			return w.rename("f", "g")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.srv.SetQuota(0, 0)
+			w.wantErr(w.create("f", []byte("older")), s3.ErrQuota)
+			settled := func() bool {
+				w.f.mu.Lock()
+				defer w.f.mu.Unlock()
+				return len(w.f.resends) == 0
+			}
+			w.crash()
+			w.start()
+			w.eventually(settled)
+			w.ok(away(w))
+			w.srv.SetQuota(-1, -1)
+			w.crash()
+			w.start()
+			w.eventually(settled)
+			if keys := w.srv.Keys("data"); slices.Contains(keys, "f") {
+				t.Errorf("it is back: %q holds %q", keys, w.object("f"))
+			}
+			kept := w.f.Status().Drafts
+			if len(kept) != 1 || kept[0].State != "conflict" {
+				t.Errorf("kept: %+v", kept)
+			}
+		})
 	}
 }

@@ -211,6 +211,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 			return err
 		}
 	}
+	f.supersede(bucket, key)
 	f.removed(n, stored)
 	return nil
 }

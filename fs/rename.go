@@ -164,6 +164,7 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if dst != nil {
 		f.removed(dst, false)
 	}
+	f.supersede(v.Bucket, v.Key)
 	f.moved(src, v, now, at, seq, to)
 	return nil
 }

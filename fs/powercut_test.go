@@ -1,0 +1,81 @@
+package fs
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"allasfs/cache/powercut"
+	"allasfs/s3"
+	"allasfs/s3/s3test"
+)
+
+// TestPowerCut: a file that was on its way when the power was cut, and whose bytes had not come to the disk while its journal had, is not sent with zeros
+// in their place: the version before stays, and what is left is kept and tells why. What had come to the disk is sent.
+func TestPowerCut(t *testing.T) {
+	for name, lost := range map[string]bool{"the bytes were lost": true, "the bytes were written": false} {
+		t.Run(name, func(t *testing.T) {
+			disk := powercut.New(t)
+			srv := s3test.New(t)
+			old, data := []byte("the version before"), bytes.Repeat([]byte("new bytes "), 20_000)
+			srv.PutObject("data", "f", old, nil)
+			e := s3test.Of(t, srv)
+			store := must[*s3.Client](t)(s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, RetryFor: 5 * time.Second}))
+			t.Cleanup(store.Close)
+			w := &world{t: t, srv: srv, store: store, dir: disk.Mount(), bucket: "data"}
+			t.Cleanup(w.stop)
+			w.start()
+			srv.Fault(func(r s3test.Request) *s3test.Fault {
+				if r.Op == "PutObject" {
+					return &s3test.Fault{Status: 503}
+				}
+				return nil
+			})
+			h := must[*Handle](t)(w.open("f", syscall.O_WRONLY|syscall.O_TRUNC))
+			must[int](t)(h.WriteAt(t.Context(), data, 0))
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			w.wantErr(h.Flush(ctx), context.DeadlineExceeded)
+			disk.Cut(func(p string) bool { return !lost || path.Ext(p) != ".data" })
+			w.die()
+
+			srv.Fault(nil)
+			w.dir = disk.Mount()
+			w.start()
+			w.eventually(func() bool {
+				w.f.mu.Lock()
+				defer w.f.mu.Unlock()
+				return len(w.f.resends) == 0
+			})
+			kept := w.f.Status().Drafts
+			if lost {
+				if !bytes.Equal(w.object("f"), old) {
+					t.Errorf("the object has %d bytes, %.20q", len(w.object("f")), w.object("f"))
+				}
+				if len(kept) != 1 || kept[0].State != "conflict" || !strings.Contains(kept[0].Reason, "lost") {
+					t.Errorf("kept: %+v", kept)
+				}
+				return
+			}
+			if !bytes.Equal(w.object("f"), data) || len(kept) != 0 {
+				t.Errorf("the object has %d bytes; kept: %+v", len(w.object("f")), kept)
+			}
+		})
+	}
+}
+
+// die is crash on a disk that is gone: what the cache cannot write any more is no matter.
+func (w *world) die() {
+	f, c := w.f, w.cache
+	f.mu.Lock()
+	f.closed, f.ended = true, true
+	f.mu.Unlock()
+	f.cancel()
+	f.wg.Wait()
+	_ = c.Close()
+	w.f = nil
+}
