@@ -18,6 +18,9 @@ import (
 // checksumPart is how many blocks of a committed draft are checksummed before other writes get their turn.
 const checksumPart = 256
 
+// sumPart is how many bytes are checksummed before they are written: they are in the processor's cache then.
+const sumPart = 512 << 10
+
 // errFull tells that the cache has no room that may be taken: what was to be kept is not.
 var errFull = errors.New("cache full")
 
@@ -195,13 +198,16 @@ func (c *Cache) store(v *version, run []*block) error {
 	if err := v.beforeWrite(d); err != nil {
 		return err
 	}
-	vec, records := make([][]byte, 0, len(run)), make([]byte, 0, len(run)*recordSize)
-	for _, b := range run {
-		vec = append(vec, *b.buf)
-		records = appendRecord(records, d.salt, b.no, checksum(*b.buf))
-	}
-	if err := pwritev(d.data, vec, run[0].no*c.o.BlockSize); err != nil {
-		return err
+	records := make([]byte, 0, len(run)*recordSize)
+	for part := range slices.Chunk(run, int(max(1, sumPart/c.o.BlockSize))) {
+		vec := make([][]byte, 0, len(part))
+		for _, b := range part {
+			vec = append(vec, *b.buf)
+			records = appendRecord(records, d.salt, b.no, checksum(*b.buf))
+		}
+		if err := pwritev(d.data, vec, part[0].no*c.o.BlockSize); err != nil {
+			return err
+		}
 	}
 	if _, err = d.index.WriteAt(records, recordOff(run[0].no)); err != nil {
 		return err
