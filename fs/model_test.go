@@ -19,8 +19,16 @@ import (
 
 // machine drives a file system and the model side by side.
 type machine struct {
-	w *world
-	m model
+	w      *world
+	m      model
+	change func(*Options) // nil = nothing beside ttlZero
+}
+
+func (x *machine) options(o *Options) {
+	ttlZero(o)
+	if x.change != nil {
+		x.change(o)
+	}
 }
 
 var letters = []string{"a", "b", "-", "a-", "aa", "a-b"}
@@ -88,6 +96,7 @@ func (x *machine) write(t *rapid.T) {
 	dir, _ := split(path)
 	x.m.stored(dir)
 	x.m.keys[keyOf(path)] = []byte(old)
+	x.beside(t, path)
 }
 
 // copy makes a file, new or emptied, of a range of another.
@@ -97,6 +106,9 @@ func (x *machine) copy(t *rapid.T) {
 	data, isFile := strings.CutPrefix(tree[from], "file ")
 	if !isFile || tree[to] == isDir || from == to {
 		return
+	}
+	if x.change != nil {
+		x.sync(t) // a file that waits for its upload is no source: the kernel reads it and writes
 	}
 	off := rapid.Int64Range(0, int64(len(data))).Draw(t, "off")
 	want := data[off:]
@@ -115,6 +127,7 @@ func (x *machine) copy(t *rapid.T) {
 	dir, _ := split(to)
 	x.m.stored(dir)
 	x.m.keys[keyOf(to)] = []byte(want)
+	x.beside(t, to)
 }
 
 func (x *machine) truncate(t *rapid.T) {
@@ -145,6 +158,14 @@ func (x *machine) truncate(t *rapid.T) {
 	}
 	b = append(b, make([]byte, max(0, size-int64(len(b))))...)[:size]
 	x.m.keys[keyOf(path)] = b
+	x.beside(t, path)
+}
+
+// beside sends an object beside a directory: that an empty one there is no file but the directory's marker shows when the store has it.
+func (x *machine) beside(t *rapid.T, path string) {
+	if strings.Contains(path, "%{") {
+		x.sync(t)
+	}
 }
 
 func (x *machine) mkdir(t *rapid.T) {
@@ -293,7 +314,7 @@ func (x *machine) remoteDelete(t *rapid.T) {
 // remount ends the file system and starts it on the same cache.
 func (x *machine) remount(t *rapid.T) {
 	x.w.stop()
-	x.w.start(ttlZero)
+	x.w.start(x.options)
 }
 
 func ttlZero(o *Options) { o.TTL = 0 }

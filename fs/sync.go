@@ -102,9 +102,9 @@ func inParallel[T any](list []T, fn func(T) error) error {
 	return errors.Join(errs...)
 }
 
-// unsentNodes are the files at and below a path with drafts that ought to be in the store.
+// unsentNodes are the files at and below a path with drafts that ought to be in the store, or whose sending has not quite ended.
 func (f *FS) unsentNodes(path string) []*node {
-	return f.nodesBelow(path, func(n *node) bool { return n.draft != nil && !n.unlinked && !n.stale })
+	return f.nodesBelow(path, func(n *node) bool { return (n.draft != nil || n.sending != nil) && !n.unlinked && !n.stale })
 }
 
 // nodesBelow are the known files at and below a path that fit.

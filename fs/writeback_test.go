@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"allasfs/s3/s3test"
 )
 
@@ -370,5 +372,23 @@ func TestQueuedFilesNeedNoMarker(t *testing.T) {
 	}), map[string]int{"PutObject": 1})
 	if got := w.remoteKeys(); len(got) != 1 {
 		t.Errorf("the bucket has %q", got)
+	}
+}
+
+// TestModelWriteBack is TestModel with write-back: uploads as they come, and none before a sync, a remount or a rename that needs it.
+func TestModelWriteBack(t *testing.T) {
+	for name, change := range map[string]func(*Options){"soon": func(o *Options) { o.WriteBack, o.QueueAfter = true, time.Millisecond }, "later": later} {
+		t.Run(name, func(t *testing.T) {
+			s3test.Checks(t, 25)
+			rapid.Check(t, func(rt *rapid.T) {
+				x := &machine{m: model{keys: map[string][]byte{}}, change: change}
+				x.w = newWorld(t, x.options)
+				defer x.w.stop()
+				rt.Repeat(map[string]func(*rapid.T){
+					"write": x.write, "copy": x.copy, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
+					"remote put": x.remotePut, "remote delete": x.remoteDelete, "remount": x.remount, "": x.check,
+				})
+			})
+		})
 	}
 }

@@ -28,7 +28,7 @@ func (r *run) nativeDir() string { return filepath.Join(r.dir, "native", "files"
 
 func (r *run) allasfsCommand(m *mounted) []string {
 	args := []string{r.o.binary, "mount", "--foreground", "--endpoint", r.at.url, "--cache-dir", m.cache}
-	args = append(args, strings.Fields(r.o.mountFlags)...)
+	args = append(append(args, strings.Fields(r.o.mountFlags)...), m.extra...)
 	return append(args, r.raw.bucket, m.dir)
 }
 

@@ -72,6 +72,7 @@ func writeRows() []row {
 		{name: "write-4k", title: "write the big file, 4 KiB writes, close", base: "raw", of: "write-seq", bar: 0.9 * 0.7, plot: true},
 		{name: "create-1", title: "small files written one after the other", base: "raw", bar: 1 / 1.3, plot: true},
 		{name: "create-32", title: "small files written, 32 at once", base: "raw"},
+		{name: "create-back", title: "small files written one after the other with --write-back, allasfs sync (raw: 32 at once)", base: "raw", of: "create-32", bar: 0.8, plot: true},
 		{name: "change-4k", title: "change 4 KiB inside the big file", base: "raw", plot: true},
 		{name: "append-4k", title: "append 4 KiB to the big file", base: "raw", plot: true},
 	}

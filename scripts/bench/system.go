@@ -24,6 +24,7 @@ type mounted struct {
 	daemon  *exec.Cmd                 // nil = not running
 	ended   chan struct{}             // closed when it has ended
 	prepare func(m *mounted) error    // before each start, nil = nothing
+	extra   []string                  // more flags, for some rows
 }
 
 // pid is the process whose usage is measured: the daemon, or this program where the work is done without one.

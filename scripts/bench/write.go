@@ -13,7 +13,7 @@ func (s *stage) area() string { return "new-" + s.m.name }
 
 // writes is the scene of everything that changes the store. It leaves nothing there.
 func (s *stage) writes(ctx context.Context) error {
-	if !s.wants("write-seq", "write-4k", "create-1", "create-32", "change-4k", "append-4k", "rename-big", "copy-big", "rename-dir", "rm-r") {
+	if !s.wants("write-seq", "write-4k", "create-1", "create-32", "create-back", "change-4k", "append-4k", "rename-big", "copy-big", "rename-dir", "rm-r") {
 		return nil
 	}
 	defer s.clear(context.WithoutCancel(ctx))
@@ -27,6 +27,9 @@ func (s *stage) writes(ctx context.Context) error {
 	s.writeBig(ctx, "write-4k", 4<<10)
 	s.create(ctx, "create-1", 1)
 	s.create(ctx, "create-32", 32)
+	if err := s.createBack(ctx); err != nil {
+		return err
+	}
 	if err := s.changes(ctx); err != nil {
 		return err
 	}
@@ -87,6 +90,36 @@ func (s *stage) create(ctx context.Context, name string, parallel int) {
 		settled: s.hasKeys(dir, n),
 		verify:  func(ctx context.Context) error { return s.compareSmall(ctx, dir, n) },
 	})
+}
+
+// createBack makes small files where close does not wait for the store, and waits for all of them at the end. Only allasfs has a command for that.
+func (s *stage) createBack(ctx context.Context) error {
+	const name = "create-back"
+	if s.m.name != "allasfs" || !s.wants(name) {
+		return nil
+	}
+	s.m.extra = []string{"--write-back"}
+	defer func() { s.m.extra = nil }()
+	if err := s.m.fresh(ctx); err != nil {
+		return err
+	}
+	dir, n := s.area()+"/"+name, s.r.l.written
+	s.row(ctx, name, task{
+		do: func(ctx context.Context) error {
+			if err := os.Mkdir(s.path(dir), 0o755); err != nil {
+				return err
+			}
+			err := each(ctx, n, 1, func(i int) error { return s.writeFile(ctx, smallKey(dir, i), newID+uint64(i), pageSize, pageSize) })
+			if err != nil {
+				return err
+			}
+			return s.command(ctx, -1, s.r.o.binary, "sync", s.m.dir)
+		},
+		settled: s.hasKeys(dir, n),
+		verify:  func(ctx context.Context) error { return s.compareSmall(ctx, dir, n) },
+	})
+	s.m.extra = nil
+	return s.m.fresh(ctx)
 }
 
 func smallKey(dir string, i int) string { return fmt.Sprintf("%s/%05d", dir, i) }
