@@ -53,7 +53,8 @@
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
 //
 // copy_file_range(2) reads nothing: the draft notes which range of which version of another object it holds, of one such version at most, and a draft that is
-// all of it goes out as one copy by the server; of another the bytes are read and sent. Before that version goes, or is replaced here, its bytes are
+// all of it goes out as one copy by the server, after a HEAD of what the copy would replace, since the gateway ignores
+// conditions on that; of another the bytes are read and sent. Before that version goes, or is replaced here, its bytes are
 // brought to the drafts that hold them; when another client replaces it, the close fails with ESTALE unless the bytes are in the cache.
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are
