@@ -34,7 +34,9 @@ type knownAttrs struct {
 	mtime       time.Time // zero = the object's own
 	modified    time.Time // of the object that these belong to; zero = an own upload whose date was not told
 	contentType string
+	class       string            // storage class; "" = the default one
 	meta        map[string]string // everything, so that a change carries it along; never modified in place
+	edits       map[string]edit   // user attributes set here, by name, over those in meta; never modified in place
 }
 
 // versionKey names a version in the tables of what is known.
@@ -42,7 +44,7 @@ type versionKey struct{ bucket, key, etag string }
 
 // attrsOf reads an object's attributes from its HEAD.
 func attrsOf(o s3.Object) knownAttrs {
-	a := knownAttrs{known: true, contentType: o.ContentType, meta: o.Meta, modified: o.Modified}
+	a := knownAttrs{known: true, contentType: o.ContentType, class: o.StorageClass, meta: o.Meta, modified: o.Modified}
 	for _, pair := range strings.Split(o.Meta[metaS3cmd], "/") {
 		switch k, v, _ := strings.Cut(pair, ":"); k {
 		case "mtime":
@@ -94,6 +96,7 @@ func (a knownAttrs) encode() map[string]string {
 	if a.hasOwner {
 		m[metaUID], m[metaGID] = strconv.FormatUint(uint64(a.uid), 10), strconv.FormatUint(uint64(a.gid), 10)
 	}
+	a.encodeUser(m)
 	return m
 }
 

@@ -161,6 +161,9 @@ func (a knownAttrs) with(b knownAttrs) knownAttrs {
 	if !b.mtime.IsZero() {
 		a.mtime = b.mtime
 	}
+	for name, e := range b.edits {
+		a = a.edited(name, e)
+	}
 	return a
 }
 

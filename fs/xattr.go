@@ -3,56 +3,125 @@ package fs
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"allasfs/s3"
 )
 
-// Extended attributes that tell about a file; none can be set.
+// Extended attributes that tell about a file. They are read by name, and neither listed (a copy would try to set them) nor set.
 const (
-	xattrETag   = "user.allasfs.etag"
-	xattrType   = "user.allasfs.content_type"
-	xattrState  = "user.allasfs.state"  // stored, local (not sent yet), sending
-	xattrCached = "user.allasfs.cached" // bytes on the local disk
-	xattrError  = "user.allasfs.error"  // why it could not be sent, in plain words
+	xattrOwn    = "user.allasfs."
+	xattrETag   = xattrOwn + "etag"
+	xattrType   = xattrOwn + "content-type"
+	xattrClass  = xattrOwn + "storage-class"
+	xattrState  = xattrOwn + "state"  // stored, local (not sent yet), sending
+	xattrCached = xattrOwn + "cached" // bytes on the local disk
+	xattrError  = xattrOwn + "error"  // why it could not be sent, in plain words
 )
 
-// xattrs are the attributes of a node by name.
-func (f *FS) xattrs(n *node) map[string]string {
-	m := map[string]string{xattrState: "stored"}
+// Flags of setxattr(2).
+const (
+	xattrCreate  = 1
+	xattrReplace = 2
+)
+
+// StateOf tells of a file whether its bytes are in the store ("stored"), only here ("local") or on their way ("sending"), and why the last sending
+// failed, in plain words, "" if it did not. Both are empty for a directory and for a node that is not there.
+func (f *FS) StateOf(id uint64) (state, errText string) {
 	f.mu.Lock()
-	k, o, at, d, sending := n.kind, n.obj, n.at, n.draft, n.sending != nil
+	n := f.nodes[id]
+	if n == nil || n.kind == kindDir {
+		f.mu.Unlock()
+		return "", ""
+	}
+	d, sending := n.draft, n.sending != nil
+	f.mu.Unlock()
+	if d == nil {
+		return "stored", ""
+	}
+	_, errText = d.State()
+	if sending {
+		return "sending", errText
+	}
+	return "local", errText
+}
+
+// ownXattr is one of the attributes that tell about a file; false where it has none of that name. at are the file's.
+func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
+	f.mu.Lock()
+	o, id := n.obj, n.id
 	var v s3.Version
 	if o.exists {
 		v = f.versionOf(n)
 	}
 	f.mu.Unlock()
-	if k == kindDir {
-		return nil
-	}
-	if o.exists {
-		m[xattrETag] = o.etag
-	}
-	if at.contentType != "" {
-		m[xattrType] = at.contentType
-	}
-	switch {
-	case d != nil:
-		m[xattrState] = "local"
-		if sending {
-			m[xattrState] = "sending"
+	state, reason := f.StateOf(id)
+	switch name {
+	case xattrETag:
+		return o.etag, o.exists
+	case xattrType:
+		return at.contentType, at.contentType != ""
+	case xattrClass:
+		if at.class == "" {
+			return "STANDARD", o.exists
 		}
-		if _, reason := d.State(); reason != "" {
-			m[xattrError] = reason
+		return at.class, o.exists
+	case xattrState:
+		return state, state != ""
+	case xattrError:
+		return reason, reason != ""
+	case xattrCached:
+		if !o.exists {
+			return "", false
 		}
-	case o.exists:
 		r := f.o.Cache.File(f.cacheID(v), o.size, source{f.o.Store, v})
-		m[xattrCached] = strconv.FormatInt(r.Cached(), 10)
-		r.Close()
+		defer r.Close()
+		return strconv.FormatInt(r.Cached(), 10), true
 	}
-	return m
+	return "", false
+}
+
+// attrsKnown returns a node's attributes with the metadata that its object carries, asking the store when they are not known or older than the TTL.
+// What was changed here is laid over them. ESTALE when another client's version is there and this one is open or changed.
+func (f *FS) attrsKnown(ctx context.Context, n *node) (knownAttrs, error) {
+	f.mu.Lock()
+	changed := n.draft != nil || n.attrsUnsent || n.sending != nil
+	ask := n.kind != kindDir && n.parent != nil && n.obj.exists && (!n.at.known || !changed && !f.fresh(n.checked))
+	at, o := n.at, n.obj
+	var v s3.Version
+	if ask {
+		v = f.versionOf(n)
+	}
+	f.mu.Unlock()
+	switch {
+	case !ask:
+		return at, nil
+	case !changed:
+		if _, err := f.refresh(ctx, n, true); err != nil {
+			return at, err
+		}
+	default:
+		h, err := f.o.Store.Head(ctx, v.Bucket, v.Key)
+		if err != nil {
+			return at, err
+		}
+		f.mu.Lock()
+		if h.ETag == o.etag && n.obj.same(o) && !n.at.known {
+			n.at = attrsOf(h).with(n.at)
+		}
+		f.mu.Unlock()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !n.at.known {
+		return n.at, syscall.ESTALE
+	}
+	return n.at, nil
 }
 
 // Getxattr returns one extended attribute; ENODATA where there is none.
@@ -61,27 +130,107 @@ func (f *FS) Getxattr(ctx context.Context, id uint64, name string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := f.xattrs(n)[name]; ok {
-		return []byte(v), nil
+	f.mu.Lock()
+	at, dir := n.at, n.kind == kindDir
+	f.mu.Unlock()
+	if dir || !strings.HasPrefix(name, xattrPrefix) {
+		return nil, syscall.ENODATA
 	}
-	return nil, syscall.ENODATA
+	if !strings.HasPrefix(name, xattrOwn) || name == xattrType || name == xattrClass {
+		if at, err = f.attrsKnown(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	value, ok := at.user()[name]
+	if strings.HasPrefix(name, xattrOwn) {
+		value, ok = f.ownXattr(n, at, name)
+	}
+	if !ok {
+		return nil, syscall.ENODATA
+	}
+	return []byte(value), nil
 }
 
-// Listxattr returns the names of the extended attributes.
+// Listxattr returns the names of the attributes that are stored with a file, sorted.
 func (f *FS) Listxattr(ctx context.Context, id uint64) ([]string, error) {
 	n, err := f.node(id)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Sorted(maps.Keys(f.xattrs(n))), nil
+	at, err := f.attrsKnown(ctx, n)
+	return slices.Sorted(maps.Keys(at.user())), err
 }
 
-// Setxattr is refused: EOPNOTSUPP.
+// Setxattr sets an attribute user.… of a file; it reaches the store as a mode does (see Setattr). flags are setxattr(2)'s. EOPNOTSUPP for directories, Swift
+// large objects and other kinds of attributes, EPERM for those that tell about the file, EILSEQ for names that are not UTF-8, EEXIST and ENODATA as the
+// flags say, ENOSPC when the metadata would exceed S3's 2 KiB.
 func (f *FS) Setxattr(ctx context.Context, id uint64, name string, v []byte, flags uint32) error {
-	return syscall.EOPNOTSUPP
+	return f.editXattr(ctx, id, name, flags, edit{value: string(v)})
 }
 
-// Removexattr is refused: EOPNOTSUPP.
+// Removexattr removes an attribute user.… of a file; ENODATA where there is none, else the errors of Setxattr.
 func (f *FS) Removexattr(ctx context.Context, id uint64, name string) error {
-	return syscall.EOPNOTSUPP
+	return f.editXattr(ctx, id, name, xattrReplace, edit{gone: true})
+}
+
+func (f *FS) editXattr(ctx context.Context, id uint64, name string, flags uint32, e edit) error {
+	if err := f.writable(); err != nil {
+		return err
+	}
+	n, err := f.node(id)
+	if err != nil {
+		return err
+	}
+	if err := checkXattr(name); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	unfit := n.kind == kindDir || n.obj.large
+	f.mu.Unlock()
+	if unfit {
+		return syscall.EOPNOTSUPP
+	}
+	if _, err := f.attrsKnown(ctx, n); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n.obj.exists && !n.at.known { // it became another version meanwhile
+		return syscall.ESTALE
+	}
+	was, has := n.at.user()[name]
+	switch {
+	case has && flags&xattrCreate != 0:
+		return os.ErrExist
+	case !has && flags&xattrReplace != 0:
+		return syscall.ENODATA
+	case has && !e.gone && was == e.value:
+		return nil
+	}
+	at := n.at.edited(name, e)
+	if !e.gone && metaSize(at.encode()) > maxMeta {
+		return syscall.ENOSPC
+	}
+	n.at = at
+	n.attrsSeq++
+	if n.draft == nil && n.obj.exists && n.parent != nil {
+		n.attrsUnsent = true
+		f.schedule(n)
+	}
+	return nil
+}
+
+// checkXattr tells whether name can be set at all.
+func checkXattr(name string) error {
+	switch {
+	case strings.HasPrefix(name, xattrOwn):
+		return syscall.EPERM
+	case !strings.HasPrefix(name, xattrPrefix):
+		return syscall.EOPNOTSUPP
+	case name == xattrPrefix:
+		return syscall.EINVAL
+	case !utf8.ValidString(name):
+		return syscall.EILSEQ
+	}
+	return nil
 }

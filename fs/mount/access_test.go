@@ -160,12 +160,24 @@ func TestXattr(t *testing.T) {
 	if got := string(buf[:n]); got != "8d777f385d3dfec8815d20f7496026dc" {
 		t.Errorf("etag %q", got)
 	}
-	size = must[int](t)(unix.Listxattr(path, nil))
+	if size = must[int](t)(unix.Listxattr(path, nil)); size != 0 {
+		t.Errorf("attributes that tell about the file are listed: %d bytes", size)
+	}
+	wantErrno(t, unix.Setxattr(path, "user.allasfs.etag", []byte("x"), 0), syscall.EPERM)
+	wantErrno(t, unix.Setxattr(path, "trusted.x", []byte("x"), 0), syscall.ENOTSUP)
+	ok(t, unix.Setxattr(path, "user.sample", []byte("S1"), unix.XATTR_CREATE))
+	wantErrno(t, unix.Setxattr(path, "user.sample", []byte("S2"), unix.XATTR_CREATE), syscall.EEXIST)
+	ok(t, unix.Setxattr(path, "user.sample", []byte("S2"), unix.XATTR_REPLACE))
+	wantErrno(t, unix.Setxattr(path, "user.other", []byte("x"), unix.XATTR_REPLACE), syscall.ENODATA)
 	_, err = unix.Listxattr(path, make([]byte, 3))
 	wantErrno(t, err, syscall.ERANGE)
-	list := make([]byte, size)
-	n = must[int](t)(unix.Listxattr(path, list))
-	if !strings.Contains(string(list[:n]), "user.allasfs.etag\x00") {
-		t.Errorf("list %q", list[:n])
-	}
+	n = must[int](t)(unix.Listxattr(path, buf))
+	wantSame(t, "list", string(buf[:n]), "user.sample\x00")
+	n = must[int](t)(unix.Getxattr(path, "user.sample", buf))
+	wantSame(t, "value", string(buf[:n]), "S2")
+	ok(t, unix.Removexattr(path, "user.sample"))
+	wantErrno(t, unix.Removexattr(path, "user.sample"), syscall.ENODATA)
+	wantErrno(t, unix.Setxattr(path, "user.long", make([]byte, 4096), 0), syscall.ENOSPC)
+	ok(t, os.Mkdir(m.path("d"), 0o755))
+	wantErrno(t, unix.Setxattr(m.path("d"), "user.a", []byte("x"), 0), syscall.ENOTSUP)
 }
