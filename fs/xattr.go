@@ -19,7 +19,7 @@ const (
 	xattrETag   = xattrOwn + "etag"
 	xattrType   = xattrOwn + "content-type"
 	xattrClass  = xattrOwn + "storage-class"
-	xattrState  = xattrOwn + "state"  // stored, local (not sent yet), sending
+	xattrState  = xattrOwn + "state"  // see FS.StateOf
 	xattrCached = xattrOwn + "cached" // bytes on the local disk
 	xattrError  = xattrOwn + "error"  // why it could not be sent, in plain words
 )
@@ -29,27 +29,6 @@ const (
 	xattrCreate  = 1
 	xattrReplace = 2
 )
-
-// StateOf tells of a file whether its bytes are in the store ("stored"), only here ("local") or on their way ("sending"), and why the last sending
-// failed, in plain words, "" if it did not. Both are empty for a directory and for a node that is not there.
-func (f *FS) StateOf(id uint64) (state, errText string) {
-	f.mu.Lock()
-	n := f.nodes[id]
-	if n == nil || n.kind == kindDir {
-		f.mu.Unlock()
-		return "", ""
-	}
-	d, sending := n.draft, n.sending != nil
-	f.mu.Unlock()
-	if d == nil {
-		return "stored", ""
-	}
-	_, errText = d.State()
-	if sending {
-		return "sending", errText
-	}
-	return "local", errText
-}
 
 // ownXattr is one of the attributes that tell about a file; false where it has none of that name. at are the file's.
 func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
@@ -151,14 +130,18 @@ func (f *FS) Getxattr(ctx context.Context, id uint64, name string) ([]byte, erro
 	return []byte(value), nil
 }
 
-// Listxattr returns the names of the attributes that are stored with a file, sorted.
-func (f *FS) Listxattr(ctx context.Context, id uint64) ([]string, error) {
+// Listxattr returns the names of the attributes that are stored with a file, sorted, as far as they are known: it asks the store nothing, for ls of
+// coreutils 9.5 and newer lists the attributes of each file that it shows. A file whose attributes a HEAD has told (an open for writing, a Getxattr) has
+// all of them.
+func (f *FS) Listxattr(_ context.Context, id uint64) ([]string, error) {
 	n, err := f.node(id)
 	if err != nil {
 		return nil, err
 	}
-	at, err := f.attrsKnown(ctx, n)
-	return slices.Sorted(maps.Keys(at.user())), err
+	f.mu.Lock()
+	at := n.at
+	f.mu.Unlock()
+	return slices.Sorted(maps.Keys(at.user())), nil
 }
 
 // Setxattr sets an attribute user.… of a file; it reaches the store as a mode does (see Setattr). flags are setxattr(2)'s. EOPNOTSUPP for directories, Swift

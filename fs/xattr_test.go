@@ -140,7 +140,8 @@ func TestXattrsOfS3fs(t *testing.T) {
 	}
 }
 
-// TestXattrRequests: a listed file costs one HEAD for its attributes, however many are asked for; stat costs none.
+// TestXattrRequests: a listed file costs one HEAD for its attributes, however many are asked for; stat costs none, and the list of attributes, for
+// which ls asks, shows then what is known.
 func TestXattrRequests(t *testing.T) {
 	w := newWorld(t)
 	w.remoteMeta("a", []byte("x"), map[string]string{"k": "v"})
@@ -148,8 +149,12 @@ func TestXattrRequests(t *testing.T) {
 	id := w.hold("a").ID
 	before := w.srv.Count("HeadObject")
 	must[Attr](t)(w.f.Getattr(t.Context(), id))
+	w.wantUser("a", map[string]string{})
 	if n := w.srv.Count("HeadObject") - before; n != 0 {
-		t.Errorf("%d HEADs for a stat", n)
+		t.Errorf("%d HEADs for a stat and a list", n)
+	}
+	if got := must[[]byte](t)(w.f.Getxattr(t.Context(), id, "user.k")); string(got) != "v" {
+		t.Errorf("user.k is %q", got)
 	}
 	w.wantUser("a", map[string]string{"user.k": "v"})
 	w.wantErr(w.f.Removexattr(t.Context(), id, "user.none"), syscall.ENODATA)
@@ -164,7 +169,7 @@ func TestOwnXattrs(t *testing.T) {
 	w.remoteMeta("a", []byte("hello"), nil)
 	id := w.hold("a").ID
 	for name, want := range map[string]string{
-		"etag": "5d41402abc4b2a76b9719d911017c592", "content-type": "text/x-theirs", "storage-class": "STANDARD", "state": "stored", "cached": "0",
+		"etag": "5d41402abc4b2a76b9719d911017c592", "content-type": "text/x-theirs", "storage-class": "STANDARD", "state": "clean", "cached": "0",
 	} {
 		if got, err := w.f.Getxattr(t.Context(), id, xattrOwn+name); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
@@ -180,7 +185,7 @@ func TestOwnXattrs(t *testing.T) {
 	if err := h.Flush(t.Context()); err == nil {
 		t.Fatal("the upload was refused, and Flush said nothing")
 	}
-	if state, reason := w.f.StateOf(id); state != "local" || reason == "" {
+	if state, reason := w.f.StateOf(id); state != "error" || reason == "" {
 		t.Errorf("state %q, reason %q", state, reason)
 	}
 }
