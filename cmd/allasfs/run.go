@@ -27,12 +27,16 @@ What fails before the command starts ends with the code of 'allasfs help exit-co
 Signals go to the command, and the mount outlives it. After SIGTERM, by which a batch system announces the end, what
 is closed is sent at once; when --grace has passed, what is left is named and stays in the cache folder. Once the
 command has ended, SIGINT or a second SIGTERM cuts the last uploads short in the same way. If this process is
-killed, the daemon unmounts and sends what it can.
+killed, the daemon unmounts and sends what it can. If all is killed at once, as when Slurm finds that a job takes
+too much memory, the next run with the same $TMPDIR clears the mount, and sends what was written if its
+cache folder and SOURCE are the same.
 
 In a Slurm job the cache lies below $TMPDIR, and takes at most half of what is free there.`
 
 const runExample = `  allasfs run --source genomes -- sh -c 'samtools sort -o $ALLASFS_DIR/out.bam $ALLASFS_DIR/in.bam'
   allasfs run --source project_2012345:results --at ~/results -- ./simulate --out ~/results/run1`
+
+const placePrefix = "allasfs-run-" // of the directories that are made for mounts
 
 const defaultGrace = 25 * time.Second // Slurm's KillWait is 30 s
 
@@ -83,6 +87,7 @@ func runIn(cmd *cobra.Command, s *streams, c *config, f runFlags, words []string
 	if f.grace < 0 {
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	}
+	clearPlaces(s)
 	dir, made, err := makePlace(f.at)
 	if err != nil {
 		return exit.New(exit.Mountpoint, "give a directory with --at", "the mountpoint cannot be made: %w", err)
@@ -100,10 +105,29 @@ func runIn(cmd *cobra.Command, s *streams, c *config, f runFlags, words []string
 	return (&job{streams: s, config: *c, grace: f.grace, words: words}).run(cmd.Context())
 }
 
+// clearPlaces takes away the mounts of earlier runs in the same folder of temporary files that were killed together with their daemons. What these had
+// not sent lies in their cache folders still.
+func clearPlaces(s *streams) {
+	mounts, err := mountpoint.Ours()
+	if err != nil {
+		return // the mount to come will tell
+	}
+	for _, m := range mounts {
+		if m.Owner != os.Getuid() || filepath.Dir(m.Dir) != os.TempDir() || !strings.HasPrefix(filepath.Base(m.Dir), placePrefix) || !deadMount(m) {
+			continue
+		}
+		if err := mountpoint.Unmount(m.Dir, true); err != nil {
+			s.warn("the mount of a killed run cannot be cleared: %v", err)
+			continue
+		}
+		_ = os.Remove(m.Dir) // an empty directory more is no harm
+	}
+}
+
 // makePlace returns the mountpoint, and whether it was made: at, or a new directory among the temporary files.
 func makePlace(at string) (dir string, made bool, err error) {
 	if at == "" {
-		dir, err = os.MkdirTemp("", "allasfs-run-*")
+		dir, err = os.MkdirTemp("", placePrefix+"*")
 		return dir, true, err
 	}
 	if at, err = filepath.Abs(at); err != nil { // the command may change its directory
