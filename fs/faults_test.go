@@ -293,7 +293,7 @@ func (r *faultRun) check() {
 	r.eventually(func() bool {
 		r.f.mu.Lock()
 		defer r.f.mu.Unlock()
-		return len(r.f.resends) == 0
+		return len(r.f.resends) == 0 && r.f.queueState().Files == 0 // what was left waits for its turn in the queue first
 	})
 	kept := r.kept()
 	for name, h := range r.files {
