@@ -201,17 +201,18 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	bucket, key := f.keyOf(n)
 	stored := n.obj.exists
 	f.mu.Unlock()
-	if stored {
-		err := f.settleCopies(ctx, bucket, isKey(key))
+	letGo, err := f.supersede(ctx, bucket, key)
+	if err == nil && stored {
+		err = f.settleCopies(ctx, bucket, isKey(key))
 		if err == nil {
 			err = f.o.Store.Delete(ctx, bucket, key)
 		}
-		if err != nil {
-			undo()
-			return err
-		}
 	}
-	f.supersede(bucket, key)
+	if err != nil {
+		letGo()
+		undo()
+		return err
+	}
 	f.removed(n, stored)
 	return nil
 }
