@@ -46,11 +46,7 @@ func TestPowerCut(t *testing.T) {
 			srv.Fault(nil)
 			w.dir = disk.Mount()
 			w.start()
-			w.eventually(func() bool {
-				w.f.mu.Lock()
-				defer w.f.mu.Unlock()
-				return len(w.f.resends) == 0
-			})
+			w.eventually(func() bool { return w.f.Status().Queue.Files == 0 })
 			kept := w.f.Status().Drafts
 			if lost {
 				if !bytes.Equal(w.object("f"), old) {

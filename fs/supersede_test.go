@@ -128,3 +128,56 @@ func TestWriteAfterTheLeft(t *testing.T) {
 		t.Errorf("kept: %+v", kept)
 	}
 }
+
+// TestRemovedWhileOpenStaysRemoved: a file that was closed, and removed or replaced while a program had it open, is not sent by the next mount.
+func TestRemovedWhileOpenStaysRemoved(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do   func(w *world) error
+		want []string
+	}{
+		"removed": {func(w *world) error { return w.unlink("f") }, nil},
+		"replaced": {func(w *world) error {
+			w.ok(w.create("f.tmp", []byte("newer")))
+			return w.rename("f.tmp", "f")
+		}, []string{"f"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, later)
+			w.ok(w.create("f", []byte("older")))
+			h := must[*Handle](t)(w.open("f", syscall.O_RDONLY))
+			w.ok(tt.do(w))
+			if got := string(must[[]byte](t)(readAll(t, h))); got != "older" {
+				t.Errorf("the open file reads %q", got)
+			}
+			w.crash()
+			w.start(later)
+			w.ok(w.f.Sync(t.Context()))
+			if keys := w.srv.Keys("data"); !slices.Equal(keys, tt.want) {
+				t.Errorf("the bucket holds %q", keys)
+			}
+			if len(tt.want) > 0 && string(w.object("f")) != "newer" {
+				t.Errorf("f is %q", w.object("f"))
+			}
+		})
+	}
+}
+
+// TestCrashInARename: a crash between the journal's word that a queued file goes to the name of another and the end of that other's draft sends the one that
+// was renamed, and nothing in its place.
+func TestCrashInARename(t *testing.T) {
+	w := newWorld(t, later)
+	w.ok(w.create("f", []byte("older")))
+	w.ok(w.create("f.tmp", []byte("newer")))
+	from, to := w.hold("f.tmp").ID, w.hold("f").ID
+	w.f.mu.Lock()
+	src, dst := w.f.nodes[from], w.f.nodes[to]
+	w.f.mu.Unlock()
+	at := must[spot](t)(w.f.spot(RootID, "f"))
+	w.ok(w.f.retarget(src, dst, src.draft, at))
+	w.crash()
+	w.start(later)
+	w.ok(w.f.Sync(t.Context()))
+	if keys := w.srv.Keys("data"); !slices.Equal(keys, []string{"f"}) || string(w.object("f")) != "newer" {
+		t.Errorf("the bucket holds %q", keys)
+	}
+}
