@@ -55,7 +55,7 @@ func (h *Handle) used() {
 
 // Open opens a file; flags as open(2) gives them. O_TRUNC empties it. What it shows is the version that the node was last known to be.
 func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error) {
-	if flags&(syscall.O_ACCMODE|syscall.O_TRUNC) != syscall.O_RDONLY {
+	if flags&(syscall.O_ACCMODE|syscall.O_TRUNC) != syscall.O_RDONLY && !f.o.ReadOnly {
 		f.leftOfNode(ctx, id)
 	}
 	f.mu.Lock()

@@ -129,6 +129,20 @@ func TestWriteAfterTheLeft(t *testing.T) {
 	}
 }
 
+// TestReadOnlySendsNothing: an open for writing on a mount that is read-only sends nothing that an earlier mount left.
+func TestReadOnlySendsNothing(t *testing.T) {
+	w := newWorld(t, later)
+	w.srv.PutObject("data", "f", []byte("stored"), nil)
+	w.ok(w.create("f", []byte("left")))
+	w.crash()
+	w.start(func(o *Options) { o.ReadOnly = true })
+	_, err := w.open("f", syscall.O_WRONLY)
+	w.wantErr(err, syscall.EROFS)
+	if got := string(w.object("f")); got != "stored" {
+		t.Errorf("object %q", got)
+	}
+}
+
 // TestRemovedWhileOpenStaysRemoved: a file that was closed, and removed or replaced while a program had it open, is not sent by the next mount.
 func TestRemovedWhileOpenStaysRemoved(t *testing.T) {
 	for name, tt := range map[string]struct {
