@@ -31,23 +31,35 @@ type ready struct {
 
 // background starts the daemon and returns when its mount answers, or with the reason why it does not.
 func background(ctx context.Context, s *streams, c config) error {
+	cmd, err := launch(ctx, s, c, nil)
+	if err != nil {
+		return err
+	}
+	return cmd.Process.Release()
+}
+
+// launch starts the daemon and returns it when its mount answers, or with the reason why it does not. prepare may change how it is started; nil = as it is.
+func launch(ctx context.Context, s *streams, c config, prepare func(*exec.Cmd)) (*exec.Cmd, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("start the daemon: %w", err)
+		return nil, fmt.Errorf("start the daemon: %w", err)
 	}
 	defer r.Close()
 	cmd, err := daemonProcess(w)
 	if err == nil {
+		if prepare != nil {
+			prepare(cmd)
+		}
 		err = cmd.Start()
 	}
 	if err := errors.Join(err, w.Close()); err != nil {
-		return fmt.Errorf("start the daemon: %w", err)
+		return nil, fmt.Errorf("start the daemon: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(unix.SIGTERM) }) // it has ended already
 	defer stop()
 	var news ready
 	if err := json.NewDecoder(r).Decode(&news); err != nil {
-		return lost(ctx, cmd, err)
+		return nil, lost(ctx, cmd, err)
 	}
 	for _, text := range news.Warnings {
 		s.warn("%s", text)
@@ -55,16 +67,16 @@ func background(ctx context.Context, s *streams, c config) error {
 	if news.Failure != nil {
 		_ = cmd.Wait() // it has said what there is to say
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		return news.Failure
+		return nil, news.Failure
 	}
 	if !c.Quiet {
 		for _, text := range news.Notes {
 			s.note("%s", text)
 		}
 	}
-	return cmd.Process.Release()
+	return cmd, nil
 }
 
 // daemonProcess is this program once more with the same arguments, in a session of its own, with w as its descriptor 3.

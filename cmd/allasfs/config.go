@@ -46,6 +46,7 @@ type config struct {
 	Quiet       bool          // no line on success
 	StopTimeout time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
 	Demo        bool          // mount an embedded server with sample data
+	Keeper      *os.File      // the line to `allasfs run`, which alone ends this mount; nil = signals do
 }
 
 // What --on-conflict takes.

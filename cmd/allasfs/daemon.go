@@ -44,7 +44,7 @@ type daemon struct {
 
 // serve mounts c.Dir and returns when the mount has ended. p is told when it answers, or what went wrong before that; nil = nobody waits.
 func serve(ctx context.Context, s *streams, c config, p *parent) error {
-	signals := watchSignals()
+	signals := watch(c.Keeper)
 	defer signals.stop()
 	if err := harden(); err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
@@ -62,7 +62,9 @@ func serve(ctx context.Context, s *streams, c config, p *parent) error {
 	if err != nil {
 		d.log.Error("nobody knows of this mount, so it ends", "err", err)
 	}
-	return errors.Join(d.serve(signals, err != nil), d.close())
+	err = errors.Join(d.serve(signals, err != nil), d.close())
+	tellKeeper(c.Keeper, err)
+	return err
 }
 
 // start takes every step up to a mount that answers.

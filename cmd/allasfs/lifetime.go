@@ -80,10 +80,19 @@ func (d *daemon) finish(ctx context.Context) error {
 		errs = append(errs, f.Close(ctx))
 	}
 	if left := d.Status().Drafts; len(left) > 0 {
-		return exit.New(exit.NotSent, fmt.Sprintf("they are kept in %s; mount the same source again, and see: allasfs recover DIR", d.caches.main.Stats().Dir),
+		return exit.New(exit.NotSent, d.keptHint(),
 			"%s", unsent(left)).Because(errors.Join(errs...))
 	}
 	return errors.Join(errs...)
+}
+
+// keptHint tells where files lie that are not in the store, and what to do.
+func (d *daemon) keptHint() string {
+	dir := d.caches.main.Stats().Dir
+	if d.config.Keeper != nil {
+		return fmt.Sprintf("they are kept in %s; on this machine send them by: %s; then see: allasfs recover DIR", dir, laterCommand(d.config, dir))
+	}
+	return fmt.Sprintf("they are kept in %s; mount the same source again, and see: allasfs recover DIR", dir)
 }
 
 // unsent names files that are not in the store, the first ten of them.

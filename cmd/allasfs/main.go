@@ -52,6 +52,9 @@ func report(stderr io.Writer, err error, helper bool) int {
 	if err == nil {
 		return int(exit.OK)
 	}
+	if c, ok := errors.AsType[*commandStatus](err); ok {
+		return c.status // it has said itself what there is to say
+	}
 	e, told := errors.AsType[*exit.Error](err)
 	switch {
 	case told:

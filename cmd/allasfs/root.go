@@ -17,6 +17,7 @@ a directory a bucket, a file an object, plain objects that every other S3 client
 
   allasfs mount ~/allas            every bucket of the project
   allasfs mount bucket ~/data      one bucket
+  allasfs run -- COMMAND           runs a command with a mount of its own, as in a batch job
   allasfs status                   what is mounted, cached and being uploaded
   allasfs warm ~/allas/bucket      downloads into the cache ahead of a job
   allasfs umount ~/allas           waits for uploads, then unmounts
@@ -44,7 +45,7 @@ func rootCommand(s *streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
-	root.AddCommand(mountCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
+	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
 		warmCommand(s), evictCommand(s), cacheCommand(s),
 		doctorCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), probeCommand())
 	return root
