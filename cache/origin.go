@@ -123,8 +123,13 @@ func (d *Draft) readOrigin(ctx context.Context, p []byte, off int64) (int, error
 	return file.ReadAt(ctx, p, off)
 }
 
-// Settle makes the ranges of the origin local bytes, for when the origin is about to go. What is written meanwhile stays as it was written.
+// Settle makes the ranges of the origin local bytes, for when the origin is about to go. What is written meanwhile stays as it was written; a draft that
+// was sent or discarded meanwhile needs nothing.
 func (d *Draft) Settle(ctx context.Context) error {
+	o, ok := d.Origin()
+	if !ok {
+		return nil
+	}
 	buf := make([]byte, settleStep)
 	for _, p := range d.Pieces() {
 		if p.Kind != FromOrigin {
@@ -134,12 +139,15 @@ func (d *Draft) Settle(ctx context.Context) error {
 			part := p.cut(off, min(off+settleStep, p.end()))
 			b := buf[:part.Len]
 			if n, err := d.readOrigin(ctx, b, part.BaseOff); n < len(b) {
+				if now, ok := d.Origin(); !ok || now != o {
+					return nil
+				}
 				if err == nil || err == io.EOF {
 					err = io.ErrUnexpectedEOF
 				}
 				return fmt.Errorf("cache: draft %s: %w", d.id, err)
 			}
-			if err := d.settle(part, b); err != nil {
+			if err := d.settle(o, part, b); err != nil {
 				return err
 			}
 		}
@@ -147,14 +155,14 @@ func (d *Draft) Settle(ctx context.Context) error {
 	return nil
 }
 
-// settle writes b, the bytes of p, where the draft still holds what p says.
-func (d *Draft) settle(p Piece, b []byte) error {
+// settle writes b, the bytes of p, which were read from o, where the draft still holds what p says.
+func (d *Draft) settle(o Origin, p Piece, b []byte) error {
 	d.io.Lock()
 	defer d.io.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.alive() != nil {
-		return nil // sent or discarded meanwhile
+	if d.alive() != nil || d.d.origin != o {
+		return nil // sent, discarded or written over meanwhile
 	}
 	for _, q := range d.t.at(nil, p.Off, p.Len) {
 		if q.Kind != FromOrigin || q.BaseOff-q.Off != p.BaseOff-p.Off {

@@ -2,7 +2,9 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"slices"
 	"syscall"
 	"testing"
@@ -73,5 +75,55 @@ func TestDraftFromAnOrigin(t *testing.T) {
 	}
 	if c.draftUse != 0 {
 		t.Errorf("%d bytes of drafts counted when there is none", c.draftUse)
+	}
+}
+
+// hooked is a source that calls do while it is read.
+type hooked struct {
+	source
+	do func()
+}
+
+func (s *hooked) Get(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	s.do()
+	return s.source.Get(ctx, off, n)
+}
+
+// TestSettleMeetsOthers: a draft that is sent while its origin is read needs nothing any more, and bytes of an origin never become those of another one
+// which came in its place meanwhile.
+func TestSettleMeetsOthers(t *testing.T) {
+	first, second := bytes.Repeat([]byte("1"), 3*settleStep), bytes.Repeat([]byte("2"), 3*settleStep)
+	origin := func(etag string) Origin {
+		return Origin{Bucket: "b", Key: "other", Base: Base{ETag: etag, Size: int64(len(first))}}
+	}
+	for name, then := range map[string]func(d *Draft, c *Cache) error{
+		"discarded": func(d *Draft, _ *Cache) error { return d.Discard() },
+		"another origin": func(d *Draft, c *Cache) error {
+			file := c.File(ID{Key: "other", ETag: "second"}, int64(len(second)), &source{data: second})
+			return errors.Join(d.Truncate(0), d.CopyFrom(origin("second"), file, 0, 0, int64(len(second))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := mustOpen(t, testOptions(t))
+			d := mustDraft(t, c, Base{}, 0)
+			done := false
+			from := &hooked{source{data: first}, func() {
+				if !done {
+					done = true
+					if err := then(d, c); err != nil {
+						t.Error(err)
+					}
+				}
+			}}
+			if err := d.CopyFrom(origin("first"), c.File(ID{Key: "other", ETag: "first"}, int64(len(first)), from), 0, 0, int64(len(first))); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Settle(t.Context()); err != nil {
+				t.Errorf("settle: %v", err)
+			}
+			if name != "discarded" {
+				wantDraft(t, d, nil, second)
+			}
+		})
 	}
 }

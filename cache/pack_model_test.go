@@ -130,6 +130,7 @@ func (m *packModel) actions() map[string]func(*rapid.T) {
 			if !ok {
 				return
 			}
+			settled(m.tb, m.c) // Evict leaves what is being written
 			if rapid.Bool().Draw(rt, "drop") {
 				m.c.Drop(keyID(i))
 			} else {

@@ -55,6 +55,9 @@ func (h *Handle) used() {
 
 // Open opens a file; flags as open(2) gives them. O_TRUNC empties it. What it shows is the version that the node was last known to be.
 func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error) {
+	if flags&(syscall.O_ACCMODE|syscall.O_TRUNC) != syscall.O_RDONLY && !f.o.ReadOnly {
+		f.leftOfNode(ctx, id)
+	}
 	f.mu.Lock()
 	n := f.nodes[id]
 	var stale bool
@@ -153,6 +156,7 @@ func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32,
 
 // lookupOrMake finds a name or makes a new file of it; another call may be making it at the same time.
 func (f *FS) lookupOrMake(ctx context.Context, parent uint64, nm string, mode uint32) (n *node, made bool, err error) {
+	f.leftOfName(ctx, parent, nm)
 	for {
 		began := time.Now()
 		n, err := f.lookup(ctx, parent, nm)

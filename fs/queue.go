@@ -225,7 +225,7 @@ func (f *FS) sendQueued(q *queued) {
 	case q.n != nil:
 		err = f.flush(f.ctx, q.n)
 	default:
-		err = f.resend(f.ctx, q.d, condition(q.d.Base()))
+		err = f.resend(f.ctx, q.d, condition(q.d.Base()), false)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

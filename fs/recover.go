@@ -52,8 +52,8 @@ func (f *FS) closedOrphans() []*cache.Draft {
 	return out
 }
 
-// startResend sends a draft that no node holds in the background, or finds the sending that is under way.
-func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
+// startResend sends a draft that no node holds in the background, or finds the sending that is under way. asked: a person wants it, whatever its state.
+func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions, asked bool) *sendOp {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if op := f.resends[d.ID()]; op != nil {
@@ -62,7 +62,7 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
 	op := &sendOp{done: make(chan struct{})}
 	f.resends[d.ID()] = op
 	f.spawn(func() {
-		err := f.sendOrphan(f.ctx, d, cond)
+		err := f.sendOrphan(f.ctx, d, cond, asked)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.resends, d.ID())
@@ -74,8 +74,8 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions) *sendOp {
 }
 
 // resend is startResend that waits; ctx ends only the waiting.
-func (f *FS) resend(ctx context.Context, d *cache.Draft, cond s3.PutOptions) error {
-	op := f.startResend(d, cond)
+func (f *FS) resend(ctx context.Context, d *cache.Draft, cond s3.PutOptions, asked bool) error {
+	op := f.startResend(d, cond, asked)
 	select {
 	case <-op.done:
 		return op.err
@@ -84,12 +84,15 @@ func (f *FS) resend(ctx context.Context, d *cache.Draft, cond s3.PutOptions) err
 	}
 }
 
-// sendOrphan sends a draft that no node holds.
-func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions) error {
+// sendOrphan sends a draft that no node holds, unless it was dropped or superseded since it was its turn.
+func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions, asked bool) error {
 	if err := f.tree.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer f.tree.Release(1)
+	if !f.orphanGoes(d, asked) {
+		return nil
+	}
 	t := d.Target()
 	path := t.Bucket + "/" + t.Key
 	left := d.Upload()
@@ -117,6 +120,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions)
 	v := o.Version(t.Bucket)
 	v.Key = t.Key
 	f.log.Info("a file that an earlier mount had left was sent", "bucket", t.Bucket, "key", t.Key)
+	f.orphanSent(t.Bucket, t.Key)
 	if err := d.Commit(f.cacheID(v)); err != nil {
 		return d.Discard()
 	}
@@ -201,7 +205,7 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 			return err
 		}
 	}
-	return f.resend(ctx, d, cond)
+	return f.resend(ctx, d, cond, true)
 }
 
 // conditionNow lets a draft replace the version that is there now. Bytes that it takes from the version that it was made from are fetched first.

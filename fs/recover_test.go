@@ -148,14 +148,9 @@ func TestRemovedStaysRemoved(t *testing.T) {
 			w := newWorld(t)
 			w.srv.SetQuota(0, 0)
 			w.wantErr(w.create("f", []byte("older")), s3.ErrQuota)
-			settled := func() bool {
-				w.f.mu.Lock()
-				defer w.f.mu.Unlock()
-				return len(w.f.resends) == 0
-			}
+			settled := func() bool { return w.f.Status().Queue.Files == 0 }
 			w.crash()
 			w.start()
-			w.eventually(settled)
 			w.ok(away(w))
 			w.srv.SetQuota(-1, -1)
 			w.crash()

@@ -201,17 +201,18 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	bucket, key := f.keyOf(n)
 	stored := n.obj.exists
 	f.mu.Unlock()
-	if stored {
-		err := f.settleCopies(ctx, bucket, isKey(key))
+	letGo, err := f.supersede(ctx, bucket, key)
+	if err == nil && stored {
+		err = f.settleCopies(ctx, bucket, isKey(key))
 		if err == nil {
 			err = f.o.Store.Delete(ctx, bucket, key)
 		}
-		if err != nil {
-			undo()
-			return err
-		}
 	}
-	f.supersede(bucket, key)
+	if err != nil {
+		letGo()
+		undo()
+		return err
+	}
 	f.removed(n, stored)
 	return nil
 }
@@ -228,18 +229,34 @@ func (f *FS) removed(n *node, stored bool) {
 		}
 	}
 	n.unlinked, n.attrsUnsent = true, false
-	early := n.draft
+	had := n.draft
 	f.dequeue(n)
 	if n.handles == 0 {
 		draft, n.draft = n.draft, nil
 	}
 	f.detach(n)
 	f.mu.Unlock()
-	f.dropEarly(early)
+	f.dropEarly(had)
+	if had != nil && draft == nil {
+		f.unsend(had)
+	}
 	if draft != nil {
 		if err := draft.Discard(); err != nil {
 			f.log.Warn("discard the draft of a removed file", "err", err)
 		}
+	}
+}
+
+// replacedWhy is what a later mount tells of the bytes of a file that a program still had open when it was removed or replaced.
+const replacedWhy = "its file was removed or replaced after this was written"
+
+// unsend lets no later mount send the draft of a file without a name, should the daemon end before its last handle does: the name would be back.
+func (f *FS) unsend(d *cache.Draft) {
+	if state, _ := d.State(); state != cache.StateClosed {
+		return
+	}
+	if err := d.SetState(cache.StateConflict, replacedWhy); err != nil && !errors.Is(err, os.ErrClosed) {
+		f.log.Error("journal of a draft", "key", d.Target().Key, "err", err)
 	}
 }
 

@@ -150,11 +150,16 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if v.Bucket == to.at.bucket && v.Key == to.key {
 		return os.ErrNotExist // it has been moved there already: a copy onto itself and a removal would be the end of it
 	}
+	letGo, err := f.supersedeBoth(ctx, spot{at: place{bucket: v.Bucket}, key: v.Key}, to)
+	if err != nil {
+		return err
+	}
 	err = errors.Join(f.settleCopies(ctx, v.Bucket, isKey(v.Key)), f.settleCopies(ctx, to.at.bucket, isKey(to.key)))
 	if err == nil {
 		err = f.copyOver(ctx, v, dst, to, opts, &now)
 	}
 	if err != nil {
+		letGo()
 		return err
 	}
 	if err := f.o.Store.Delete(ctx, v.Bucket, v.Key); err != nil {
@@ -164,7 +169,6 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if dst != nil {
 		f.removed(dst, false)
 	}
-	f.supersede(v.Bucket, v.Key)
 	f.moved(src, v, now, at, seq, to)
 	return nil
 }

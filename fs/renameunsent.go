@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"syscall"
+
+	"allasfs/cache"
 )
 
 // renameUnsent moves a file of which the store has nothing yet, as a program does that writes to a name of its own and renames at the end: the
@@ -45,27 +47,59 @@ func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (don
 			return false, err
 		}
 	}
-	t := d.Target()
+	letGo, err := f.supersedeBoth(ctx, from, to)
+	if err == nil {
+		if err = f.retarget(src, dst, d, to); err != nil {
+			letGo()
+		}
+	}
+	if err != nil {
+		undo()
+		return false, err
+	}
+	f.dropEarly(d) // it goes to another key
+	f.movedUnsent(src, dst, to)
+	return true, nil
+}
+
+// retarget writes down that src's draft goes to another key, and that what dst has to send, whose key that is, does not. What close(2) acknowledged of
+// either is safe at every moment: the journal that says so is on the disk before dst's draft goes. After an error all is as it was.
+func (f *FS) retarget(src, dst *node, d *cache.Draft, to spot) (err error) {
+	f.mu.Lock()
+	waits, base, was := src.queued != nil, cache.Base{}, d.Target()
+	var other *cache.Draft
+	if dst != nil {
+		base, other = baseOf(dst.obj), dst.draft
+	}
+	f.mu.Unlock()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.SetTarget(was), d.Rebase(cache.Base{}, ^uint64(0)))
+		}
+	}()
+	if other != nil {
+		state, why := other.State()
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, other.SetState(state, why))
+			}
+		}()
+		if err := errors.Join(other.SetState(cache.StateConflict, replacedWhy), other.Persist()); err != nil {
+			return err
+		}
+	}
+	t := was
 	t.Bucket, t.Key = to.at.bucket, to.key
-	if dst != nil && dst.obj.exists { // what it replaces is this version, and no other
-		err = d.Rebase(baseOf(dst.obj), ^uint64(0))
+	if base.ETag != "" { // what it replaces is this version, and no other
+		err = d.Rebase(base, ^uint64(0))
 	}
 	if err == nil {
 		err = d.SetTarget(t)
 	}
-	if err != nil {
-		undo()
-		return false, errors.Join(err, d.Rebase(baseOf(src.obj), ^uint64(0)))
-	}
-	f.dropEarly(d) // it goes to another key
-	f.movedUnsent(src, dst, to)
-	f.mu.Lock()
-	waits := src.queued != nil
-	f.mu.Unlock()
-	if waits {
+	if err == nil && (waits || other != nil) {
 		err = d.Persist()
 	}
-	return true, err
+	return err
 }
 
 // movedUnsent gives src its new name; dst, which had it if it is not nil, becomes a file without one.

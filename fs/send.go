@@ -17,8 +17,9 @@ import (
 
 // sendOp is one sending of a file that several closers may wait for.
 type sendOp struct {
-	done chan struct{}
-	err  error // once done
+	done  chan struct{}
+	err   error // once done
+	going bool  // of a draft that no node holds: it has the tree's gate, and is not to be overtaken; guarded by FS.mu
 }
 
 // flush sends n's draft if there is one and waits for that; ctx ends only the waiting. A draft that could not be sent is tried again by the next flush.
@@ -110,6 +111,9 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 			d.SetTarget(cache.Target{Store: f.o.Name, Bucket: bucket, Key: key}),
 			d.SetAttrs(cache.Attrs{ContentType: at.contentType, Meta: at.encode()}),
 			d.SetState(cache.StateClosed, ""))
+	}
+	if err == nil {
+		_, err = f.supersede(ctx, bucket, key)
 	}
 	if err == nil && o.exists {
 		err = f.settleCopies(ctx, bucket, isKey(key))

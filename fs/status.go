@@ -22,6 +22,8 @@ type Status struct {
 	Cache    cache.Stats   `json:"cache"`
 	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
+
+	Passthrough Passthrough `json:"passthrough"` // filled in by who serves the kernel
 }
 
 // UploadState is a file on its way to the store.

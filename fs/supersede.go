@@ -1,26 +1,172 @@
 package fs
 
 import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
 	"allasfs/cache"
 )
 
-// supersede keeps for `allasfs recover` what an earlier mount left to be sent to a key whose file was removed or renamed here since: sent now, it
-// would bring the name back with bytes that are older than the removal.
-func (f *FS) supersede(bucket, key string) {
-	f.mu.Lock()
-	var old []*cache.Draft
-	for _, d := range f.orphans {
-		if t := d.Target(); t.Bucket == bucket && t.Key == key {
-			old = append(old, d)
+// supersede keeps for `allasfs recover` what an earlier mount left to be sent to a key of which something newer is to be stored, or whose file is to be
+// removed or renamed: sent later, it would bring back bytes that are older than that. What is on its way already is waited for. Needs nothing but the
+// tree's gate, shared. undo lets them go out again, for when the key stays as it is.
+func (f *FS) supersede(ctx context.Context, bucket, key string) (undo func(), err error) {
+	old := f.leftFor(bucket, key)
+	undo = func() { f.letGo(old) }
+	for _, d := range old {
+		err := d.SetState(cache.StateConflict, "a file of this name was written, removed or renamed after this was written")
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			undo()
+			return func() {}, err
 		}
 	}
-	f.mu.Unlock()
-	for _, d := range old {
-		if state, _ := d.State(); state != cache.StateClosed {
+	for _, d := range old { // who begins from now on finds the state
+		f.mu.Lock()
+		op := f.resends[d.ID()]
+		going := op != nil && op.going
+		f.mu.Unlock()
+		if !going {
 			continue
 		}
-		if err := d.SetState(cache.StateConflict, "a file of this name was removed or renamed after this was written"); err != nil {
-			f.log.Error("journal of a draft", "bucket", bucket, "key", key, "err", err)
+		select {
+		case <-op.done:
+		case <-ctx.Done():
+			undo()
+			return func() {}, ctx.Err()
 		}
 	}
+	return undo, nil
+}
+
+// supersedeBoth is supersede for the two names of a rename.
+func (f *FS) supersedeBoth(ctx context.Context, from, to spot) (undo func(), err error) {
+	first, err := f.supersede(ctx, from.at.bucket, from.key)
+	if err != nil {
+		return first, err
+	}
+	second, err := f.supersede(ctx, to.at.bucket, to.key)
+	if err != nil {
+		first()
+		return second, err
+	}
+	return func() { first(); second() }, nil
+}
+
+// leftFor are the drafts that wait to be sent to a key and that no node holds.
+func (f *FS) leftFor(bucket, key string) (left []*cache.Draft) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range f.orphans {
+		if t := d.Target(); t.Bucket != bucket || t.Key != key {
+			continue
+		}
+		if state, _ := d.State(); state == cache.StateClosed {
+			left = append(left, d)
+		}
+	}
+	return left
+}
+
+// letGo takes back what supersede did to drafts.
+func (f *FS) letGo(drafts []*cache.Draft) {
+	for _, d := range drafts {
+		err := d.SetState(cache.StateClosed, "")
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			f.log.Error("journal of a draft", "bucket", d.Target().Bucket, "key", d.Target().Key, "err", err)
+		}
+		f.mu.Lock()
+		if f.orphans[d.ID()] == d {
+			f.enqueueLeft(d)
+		}
+		f.mu.Unlock()
+	}
+}
+
+// orphanGoes tells whether a draft that no node holds is still to be sent, which a person may have asked for, and that supersede has to wait for it now.
+func (f *FS) orphanGoes(d *cache.Draft, asked bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state, _ := d.State()
+	if f.orphans[d.ID()] != d || !asked && state != cache.StateClosed {
+		return false
+	}
+	if op := f.resends[d.ID()]; op != nil {
+		op.going = true
+	}
+	return true
+}
+
+// leftFirst sends what an earlier mount left for a key before somebody changes it here. One that cannot be sent is superseded by what is written now.
+func (f *FS) leftFirst(ctx context.Context, bucket, key string) {
+	for _, d := range f.leftFor(bucket, key) {
+		if err := f.resend(ctx, d, condition(d.Base()), false); err != nil {
+			f.log.Warn("a file is changed before what an earlier mount left of it could be sent", "bucket", bucket, "key", key, "err", err)
+		}
+	}
+}
+
+// leftOfNode is leftFirst for a file that is about to be opened for writing; after it the node may not be the key's any more.
+func (f *FS) leftOfNode(ctx context.Context, id uint64) {
+	f.mu.Lock()
+	n := f.nodes[id]
+	if n == nil || n.kind == kindDir || n.parent == nil || len(f.orphans) == 0 {
+		f.mu.Unlock()
+		return
+	}
+	bucket, key := f.keyOf(n)
+	f.mu.Unlock()
+	f.leftFirst(ctx, bucket, key)
+}
+
+// leftOfName is leftFirst for a name that is about to be made.
+func (f *FS) leftOfName(ctx context.Context, parent uint64, nm string) {
+	f.mu.Lock()
+	d, err := f.directory(parent)
+	if err != nil || len(f.orphans) == 0 {
+		f.mu.Unlock()
+		return
+	}
+	p := f.placeOf(d)
+	f.mu.Unlock()
+	if part, err := childFor(p, nm); err == nil {
+		f.leftFirst(ctx, p.bucket, p.list()+part.Elem)
+	}
+}
+
+// orphanSent lets the next lookup of a key see what was sent to it.
+func (f *FS) orphanSent(bucket, key string) {
+	path, shown := f.pathOfKey(bucket, key)
+	if !shown {
+		return
+	}
+	f.mu.Lock()
+	dir, nm := f.knownDir(path)
+	if dir == nil {
+		f.mu.Unlock()
+		return
+	}
+	delete(dir.changes, nm)
+	dir.listing = nil
+	f.spoil(dir)
+	if c := dir.children[nm]; c != nil && c.kind != kindDir && c.draft == nil && !c.attrsUnsent {
+		f.leave(c)
+	}
+	pid := dir.id
+	f.mu.Unlock()
+	f.notifyEntry(pid, nm)
+}
+
+// knownDir is the directory that a path lies in, nil = not known yet, and the name that it has there; needs f.mu.
+func (f *FS) knownDir(path string) (dir *node, nm string) {
+	dir, nm = f.nodes[RootID], path
+	for dir != nil {
+		el, rest, deeper := strings.Cut(nm, "/")
+		if !deeper {
+			break
+		}
+		dir, nm = dir.children[el], rest
+	}
+	return dir, nm
 }

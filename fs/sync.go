@@ -54,7 +54,7 @@ func (f *FS) SyncBelow(ctx context.Context, path string) error {
 // decided on it.
 func (f *FS) syncFiles(ctx context.Context, path string) error {
 	err := inParallel(f.unsentNodes(path), func(n *node) error { return f.flush(ctx, n) })
-	left := inParallel(f.orphansBelow(path, f.closedOrphans()), func(d *cache.Draft) error { return f.resend(ctx, d, condition(d.Base())) })
+	left := inParallel(f.orphansBelow(path, f.closedOrphans()), func(d *cache.Draft) error { return f.resend(ctx, d, condition(d.Base()), false) })
 	return errors.Join(err, left, f.untold(path))
 }
 

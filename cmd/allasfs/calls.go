@@ -18,10 +18,13 @@ import (
 
 var _ control.Daemon = (*daemon)(nil)
 
-// Status is the mounted file system's, with the drafts, uploads and errors of leftover cache folders.
+// Status is the mounted file system's and its mount's, with the drafts, uploads and errors of leftover cache folders.
 func (d *daemon) Status() fs.Status {
 	s := d.fs.Status()
 	s.Source = d.name
+	if d.server != nil {
+		s.Passthrough = d.server.Passthrough()
+	}
 	for _, f := range d.left {
 		more := f.Status()
 		s.Uploads = append(s.Uploads, more.Uploads...)

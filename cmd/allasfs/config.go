@@ -37,6 +37,7 @@ type config struct {
 	DraftSpace  byteSize // 0 = from what is free
 	WriteBack   bool     // close answers from the local disk
 	OnConflict  string   // onConflictKeep or onConflictOverwrite
+	Passthrough string   // passthroughAuto or passthroughOff
 	Memory      byteSize // of the daemon as a whole
 	LogFile     string   // "" = standard error in front, the default place in the background
 	Verbose     bool
@@ -52,6 +53,12 @@ type config struct {
 const (
 	onConflictKeep      = "keep"
 	onConflictOverwrite = "overwrite"
+)
+
+// What --passthrough takes.
+const (
+	passthroughAuto = "auto"
+	passthroughOff  = "off"
 )
 
 // access says whose data is read and where; shared by the commands that look for credentials.
@@ -93,6 +100,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.Var(&c.DraftSpace, "draft-space", "bytes on disk that files may take which are not in the store yet; who writes more waits for uploads (default: half of what is free)")
 	f.BoolVar(&c.WriteBack, "write-back", false, "close(2) returns when a file is safe on the local disk; it is sent in the background")
 	f.StringVar(&c.OnConflict, "on-conflict", onConflictKeep, "when another client changed a file meanwhile: keep (close fails, both versions stay) or overwrite (the last writer wins)")
+	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on read-only mounts by root) or off")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
@@ -140,6 +148,8 @@ func (c *config) check() error {
 		return exit.New(exit.Usage, "give --memory 64M or more, or leave it out", "%s of memory are too little to work with", human(int64(c.Memory)))
 	case c.OnConflict != onConflictKeep && c.OnConflict != onConflictOverwrite:
 		return exit.New(exit.Usage, "give --on-conflict keep or overwrite", "%q is no answer to a conflict", c.OnConflict)
+	case c.Passthrough != passthroughAuto && c.Passthrough != passthroughOff:
+		return exit.New(exit.Usage, "give --passthrough auto or off", "%q is no way to pass cached files to the kernel", c.Passthrough)
 	case c.TTL < 0 || c.StopTimeout < 0:
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):

@@ -144,6 +144,7 @@ func (d *daemon) mount(context.Context) error {
 	}
 	d.server, err = mount.Mount(d.fs, mount.Options{
 		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
+		NoPassthrough: c.Passthrough == passthroughOff,
 	})
 	if err != nil {
 		return exit.New(exit.Fuse, "'allasfs doctor' checks what mounting needs", "%s cannot be mounted: %w", c.Dir, err)

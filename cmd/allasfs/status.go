@@ -131,6 +131,9 @@ func (st state) print(b *strings.Builder) {
 	c := r.Status.Cache
 	line("cache", "%s of %s, %s, %s%s", human(c.Used), human(c.Size), count(c.Files, "file"), hits(c.Hits, c.Misses), prefixed("; ", c.LastError))
 	line("", "%s", c.Dir)
+	if l := passthroughLine(r.Status.Passthrough, r.Mode); l != "" {
+		line("large", "%s", l)
+	}
 	line("memory", "%s", memoryUse(r.Record))
 	for i, l := range warmStatus(r.Status.Warms) {
 		line(onlyFirst(i, "warming"), "%s", l)
@@ -202,6 +205,26 @@ func hits(hits, misses int64) string {
 		return "nothing read yet"
 	}
 	return fmt.Sprintf("%d %% of blocks read from it", percent(hits, hits+misses))
+}
+
+// passthroughLine tells how large files were opened; "" when mode, which is from the start of the mount, tells all.
+func passthroughLine(p fs.Passthrough, mode string) string {
+	l := ""
+	if p.Opens+p.ByDaemon > 0 {
+		l = fmt.Sprintf("%s read by the kernel alone, %d by way of the daemon", count(int(p.Opens), "open"), p.ByDaemon)
+	}
+	if p.Off != "" && !strings.Contains(mode, p.Off) {
+		l += prefixed(onlyBetween(l), "no passthrough any more: "+p.Off)
+	}
+	return l
+}
+
+// onlyBetween is what parts l from more, "" when l is.
+func onlyBetween(l string) string {
+	if l == "" {
+		return ""
+	}
+	return "; "
 }
 
 func onlyFirst(i int, name string) string {

@@ -42,13 +42,18 @@
 //   - an inode of his own (ESTALE makes the kernel look the name up again, which then leads to another one): flock and fcntl locks are the inode's, so
 //     those of readers and writers do not meet, and an open by /proc/self/fd, which follows no name, ends as ESTALE;
 //   - passthrough with FOPEN_DIRECT_IO, where reads and writes come to the daemon all the same: a shared mapping goes to the lent file, and nothing
-//     tells of that: no request comes at msync(2), and RELEASE comes at close(2), though the mapping is written on. That one lives can be asked for:
-//     meanwhile the lent file refuses a read lease (F_SETLEASE), provided that the daemon has it open for reading only.
+//     tells of that: no request comes at msync(2), and RELEASE comes at close(2), though the mapping is written on. That one may live can be
+//     asked for: meanwhile the lent file refuses a read lease (F_SETLEASE), provided that the daemon has it open for reading only. It refuses
+//     as well while any writable handle is open, or any mapping made by an O_RDWR handle lives, be it private, or for reading: mprotect(2)
+//     may make that one writable. Whether it was written cannot be asked for: a page that is dirty already is written on, and the file's
+//     times stay. On ext4 an fsync(2), by a descriptor for reading too, makes the next write move them again; on tmpfs it does not. So a file
+//     that refused a lease once counts as written, until its bytes were compared with their checksums after a lease was given.
 //
 // All this was seen on Linux 6.18; the tests in beside_test.go hold what a writable mount promises to readers and writers of one file.
 //
 // The kernel refuses without CAP_SYS_ADMIN (EPERM), and when the cache folder is on a stacked file system as overlayfs (ELOOP): then the first refusal
-// is logged, and the daemon reads from there on. A lack of descriptors or memory sends that one open to the daemon. Mode tells.
+// is logged, and the daemon reads from there on. A lack of descriptors or memory sends that one open to the daemon. Mode tells how it was at the start,
+// [Server.Passthrough] how it went on: how many opens of large files went past the daemon and how many did not. Options.NoPassthrough switches it off.
 //
 // # Interrupts
 //

@@ -82,7 +82,7 @@ func (s *Server) serve(f *fs.FS, fd int, o Options) error {
 		return fmt.Errorf("the kernel's FUSE does not answer: %w", err)
 	}
 	s.fuse = server
-	b.backings.start(server, noPassthrough(server, f.ReadOnly()))
+	b.backings.start(server, noPassthrough(server, f.ReadOnly(), o.NoPassthrough))
 	b.notifier.start(server)
 	f.SetNotifier(b.notifier)
 	go func() {
@@ -185,6 +185,9 @@ func (s *Server) unmount(lazy bool) error {
 
 // Wait returns when the mount is gone and all its requests have ended.
 func (s *Server) Wait() { <-s.served }
+
+// Passthrough tells how many files were opened past the daemon, or why none are.
+func (s *Server) Passthrough() fs.Passthrough { return s.bridge.backings.counts() }
 
 // Mode says in words how the kernel serves the mount.
 func (s *Server) Mode() string {

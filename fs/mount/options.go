@@ -26,6 +26,8 @@ type Options struct {
 	Extra      []string     // raw mount options, as mount(8) has them; what means nothing here (_netdev, user, x-…) is left out
 	Logger     *slog.Logger // nil = discard
 	Debug      bool         // log each request at debug level
+
+	NoPassthrough bool // the daemon reads every file, also where the kernel could
 }
 
 // flag is a mount option that is a bit of mount(2): its word, and whether it sets or clears.

@@ -27,6 +27,7 @@ type registrar interface {
 type backings struct {
 	log    *slog.Logger
 	opens  atomic.Int64 // in passthrough
+	others atomic.Int64 // by the daemon, of files that are large enough, while the mount has passthrough
 	mu     sync.Mutex
 	kernel registrar
 	why    string // in words, when there is no passthrough on this mount; "" = there is
@@ -52,8 +53,10 @@ func (p *backings) start(k registrar, why string) {
 }
 
 // noPassthrough says why files are not to go past the daemon, "" when they are.
-func noPassthrough(server *fuse.Server, readOnly bool) string {
+func noPassthrough(server *fuse.Server, readOnly, off bool) string {
 	switch {
+	case off:
+		return "switched off"
 	case !readOnly:
 		return "the mount is writable"
 	case server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0:
@@ -84,8 +87,11 @@ func (p *backings) open(h *fs.Handle) (id int32) {
 		i.file, i.id = p.lend(h)
 	}
 	i.set = true
-	if i.id != 0 {
+	switch {
+	case i.id != 0:
 		p.opens.Add(1)
+	case wanted && h.Lendable(minPassthrough):
+		p.others.Add(1)
 	}
 	return i.id
 }
@@ -154,6 +160,13 @@ func (p *backings) release(node uint64) {
 		p.kernel.UnregisterBackingFd(i.id)
 		i.file.Close()
 	}
+}
+
+// counts tells how files were opened so far.
+func (p *backings) counts() fs.Passthrough {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fs.Passthrough{Opens: p.opens.Load(), ByDaemon: p.others.Load(), Off: p.why}
 }
 
 // mode says in words what is done.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"allasfs/cache"
+	"allasfs/fs"
 	"allasfs/s3"
 )
 
@@ -138,6 +139,41 @@ func TestSmallFilesStayInPages(t *testing.T) {
 	m.wantFile("f", data)
 	if n := m.server.bridge.backings.opens.Load(); n != 0 {
 		t.Errorf("%d opens past the daemon", n)
+	}
+}
+
+// TestOpensAreCounted: the counts tell a large file that the kernel reads by itself from one that it could not, and leave small files out.
+func TestOpensAreCounted(t *testing.T) {
+	m := passMount(t)
+	data := string(randomBytes(1 << 20))
+	m.put("f", data)
+	m.put("small", "small")
+	want := func(opens, byDaemon int64) {
+		t.Helper()
+		if got := m.server.Passthrough(); got != (fs.Passthrough{Opens: opens, ByDaemon: byDaemon}) {
+			t.Errorf("counted %+v, want %d past the daemon and %d by it", got, opens, byDaemon)
+		}
+	}
+	m.cached("f", data) // nothing is cached yet
+	want(0, 1)
+	m.wantFile("f", data)
+	want(1, 1)
+	m.wantFile("small", "small")
+	want(1, 1)
+}
+
+// TestPassthroughSwitchedOff: the daemon reads what the kernel could.
+func TestPassthroughSwitchedOff(t *testing.T) {
+	m := newMount(t, readOnly, func(o *setup) { o.mount.NoPassthrough = true })
+	data := string(randomBytes(1 << 20))
+	m.put("f", data)
+	m.cached("f", data)
+	m.wantFile("f", data)
+	if got := m.server.Passthrough(); got != (fs.Passthrough{Off: "switched off"}) {
+		t.Errorf("counted %+v", got)
+	}
+	if mode := m.server.Mode(); !strings.Contains(mode, "no passthrough: switched off") {
+		t.Errorf("mode %q", mode)
 	}
 }
 

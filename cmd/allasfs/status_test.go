@@ -1,0 +1,26 @@
+package main
+
+import (
+	"testing"
+
+	"allasfs/fs"
+)
+
+// The line says how large files were opened, and a refusal that came after the mount's start, which the mode does not know.
+func TestPassthroughLine(t *testing.T) {
+	for _, c := range []struct {
+		p          fs.Passthrough
+		mode, want string
+	}{
+		{fs.Passthrough{}, "passthrough of cached files", ""},
+		{fs.Passthrough{Off: "the mount is writable"}, "FUSE 7.45, no passthrough: the mount is writable", ""},
+		{fs.Passthrough{Opens: 1}, "passthrough of cached files", "1 open read by the kernel alone, 0 by way of the daemon"},
+		{fs.Passthrough{ByDaemon: 1, Off: "only root may"}, "passthrough of cached files",
+			"0 opens read by the kernel alone, 1 by way of the daemon; no passthrough any more: only root may"},
+		{fs.Passthrough{Off: "only root may"}, "passthrough of cached files", "no passthrough any more: only root may"},
+	} {
+		if got := passthroughLine(c.p, c.mode); got != c.want {
+			t.Errorf("passthroughLine(%+v, %q) = %q, want %q", c.p, c.mode, got, c.want)
+		}
+	}
+}
