@@ -74,6 +74,23 @@ func TestInterleavedCloseWhileSettling(t *testing.T) {
 	}
 }
 
+// rmdir while the directory's marker is on its way: it must not land afterwards.
+func TestInterleavedRmdirWhileSettling(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutObject("data", "d/x", []byte("x"), nil)
+	w.ok(w.unlink("d/x"))
+	slow(w, "PutObject", "d/", 400*time.Millisecond, 0)
+	w.srv.ResetCounts()
+	for w.srv.Count("PutObject") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.ok(w.rmdir("d"))
+	w.ok(w.f.Close(ctxOf(t)))
+	if k := w.srv.Keys("data"); len(k) != 0 {
+		t.Fatalf("the directory is back: %q", k)
+	}
+}
+
 // a read while the file is renamed.
 func TestInterleavedReadWhileRenamed(t *testing.T) {
 	w := newWorld(t)

@@ -114,7 +114,7 @@ func (f *FS) doLater(ctx context.Context, now time.Time) error {
 	var errs []error
 	for _, j := range jobs {
 		if j.n.kind == kindDir {
-			errs = append(errs, f.settle(ctx, j.n))
+			errs = append(errs, f.exclusively(ctx, j.n, func() error { return f.settle(ctx, j.n) }))
 		} else {
 			errs = append(errs, f.sendAttrs(ctx, j.n))
 		}
@@ -168,12 +168,8 @@ func (f *FS) childGone(dir *node) {
 	}
 }
 
-// settle brings a directory's marker in order: one where nothing else keeps the directory, none beside a child.
+// settle brings a directory's marker in order: one where nothing else keeps the directory, none beside a child. n's gate is held whole.
 func (f *FS) settle(ctx context.Context, n *node) error {
-	if err := f.tree.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer f.tree.Release(1)
 	f.mu.Lock()
 	if !f.keepable(n) || n.asked && !n.held && (!n.marker || n.foreign) {
 		f.mu.Unlock()

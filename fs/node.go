@@ -58,6 +58,7 @@ type object struct {
 // it was open becomes another node, so that the kernel's pages never mix two versions. All fields but the gates are guarded by FS.mu.
 type node struct {
 	id     uint64
+	gate   *semaphore.Weighted // shared by writes, whole for sending, renaming and removing; of a directory: whole for its marker and for removing it
 	refs   uint64 // lookups that the kernel holds
 	kind   kind
 	parent *node // nil: the top, or detached
@@ -84,7 +85,6 @@ type node struct {
 	sending     *sendOp
 	queued      *queued             // waits in FS.queue
 	target      string              // of a symbolic link, once read
-	gate        *semaphore.Weighted // shared by writes, whole for sending, renaming and removing
 	drafting    sync.Mutex          // one draft is made at a time; taken before FS.mu, held over local I/O
 	appending   sync.Mutex          // O_APPEND writes one after the other; taken before the draft's own locks
 
@@ -105,7 +105,7 @@ type node struct {
 }
 
 func (f *FS) newRoot() *node {
-	return &node{id: RootID, refs: 1, kind: kindDir, children: make(map[string]*node)}
+	return &node{id: RootID, refs: 1, kind: kindDir, children: make(map[string]*node), gate: semaphore.NewWeighted(whole)}
 }
 
 // newNode makes the child of parent; needs f.mu.
@@ -113,9 +113,8 @@ func (f *FS) newNode(parent *node, nm string, part name.Part, k kind) *node {
 	n := &node{kind: k, parent: parent, name: nm, part: part}
 	if k == kindDir {
 		n.children = make(map[string]*node)
-	} else {
-		n.gate = semaphore.NewWeighted(whole)
 	}
+	n.gate = semaphore.NewWeighted(whole)
 	n.id = f.freeID(inode(f.placeOf(parent), nm))
 	f.nodes[n.id] = n
 	parent.children[nm] = n

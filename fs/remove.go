@@ -87,14 +87,12 @@ func (f *FS) Rmdir(ctx context.Context, parent uint64, nm string) error {
 		return syscall.ENOTDIR
 	}
 	return f.detachedOn(ctx, n, func(ctx context.Context) error {
-		if err := f.tree.Acquire(ctx, 1); err != nil {
-			return err
-		}
-		defer f.tree.Release(1)
-		if !f.isNamed(n, parent, nm) {
-			return os.ErrNotExist
-		}
-		return f.removeDir(ctx, n)
+		return f.exclusively(ctx, n, func() error {
+			if !f.isNamed(n, parent, nm) {
+				return os.ErrNotExist
+			}
+			return f.removeDir(ctx, n)
+		})
 	})
 }
 
@@ -105,7 +103,7 @@ func (f *FS) isNamed(n *node, parent uint64, nm string) bool {
 	return n.parent != nil && n.parent.id == parent && n.name == nm
 }
 
-// removeDir runs under the tree's gate.
+// removeDir runs with n's gate held whole, or the tree's: a marker that is on its way would land after all was deleted.
 func (f *FS) removeDir(ctx context.Context, n *node) error {
 	f.mu.Lock()
 	if n.parent == nil {

@@ -100,9 +100,6 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	path := f.pathOf(n)
 	bucket, key := f.keyOf(n)
-	f.mu.Unlock()
-
-	f.mu.Lock()
 	early := f.earlies[d.ID()]
 	f.mu.Unlock()
 	at, err := f.fullAttrs(ctx, bucket, key, o, at)

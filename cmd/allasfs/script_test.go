@@ -35,6 +35,7 @@ import (
 //	s3put BUCKET KEY TEXT       makes an object
 //	[!] s3is BUCKET KEY FILE    the object has the file's bytes
 //	s3 slow TIME|fast           each upload takes so long
+//	s3 asked                    an upload has begun since then
 //	s3 slowread TIME|fast       each download takes so long
 //	s3 locked KEY               the object cannot be downloaded; ends with s3 fast
 //	s3 quota BYTES|none         what the buckets may hold
@@ -307,12 +308,19 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 	case "slow":
 		d, err := time.ParseDuration(args[1])
 		ts.Check(err)
+		s.ResetCounts()
 		s.Fault(func(r s3test.Request) *s3test.Fault {
 			if r.Op == "PutObject" || r.Op == "UploadPart" {
 				return &s3test.Fault{Before: d}
 			}
 			return nil
 		})
+	case "asked": // to store something, since it is slow
+		for begin := time.Now(); s.Count("PutObject", "UploadPart") == 0; time.Sleep(10 * time.Millisecond) {
+			if time.Since(begin) > patience {
+				ts.Fatalf("asked for nothing but %v", s.Counts())
+			}
+		}
 	case "slowread":
 		d, err := time.ParseDuration(args[1])
 		ts.Check(err)

@@ -18,6 +18,7 @@ const (
 	streams    = 16
 	streamSize = 16 << 20
 	memoryMiB  = 256 // what the daemon may take by default
+	again      = 16  // one part in so many may be fetched twice: where the disk lags, what a reader waits for takes memory of what others read later
 )
 
 // TestStreams: 16 programs that read a file each get the right bytes, and the daemon stays within its memory. A disk that was slower than the network
@@ -36,8 +37,9 @@ func TestStreams(t *testing.T) {
 	if peak := m.peakMemory(t); peak > memoryMiB {
 		t.Errorf("the daemon took %d MiB, want at most %d", peak, memoryMiB)
 	}
-	if fetched := m.fetched(t); fetched != streams*streamSize {
-		t.Errorf("%d bytes were fetched, want each once: %d", fetched, streams*streamSize)
+	const all = streams * streamSize
+	if fetched := m.fetched(t); fetched < all || fetched > all+all/again {
+		t.Errorf("%d bytes were fetched, want each once: %d", fetched, all)
 	}
 	m.w.run(t, m.w.dir, m.w.binary, "warm", "--quiet", m.path(bucket))
 	m.unmount(t)
