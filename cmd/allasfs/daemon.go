@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
@@ -31,9 +33,10 @@ type daemon struct {
 	profile *profile.Profile
 	demo    *demoServer // nil but for `allasfs demo`
 	store   *s3.Client
+	names   []string // of the store in the cache, see storeNames
 	caches  caches
 	fs      *fs.FS
-	left    []*fs.FS // of caches.left, never mounted
+	left    []*fs.FS // of drafts in caches.left or of another name, never mounted
 	server  *mount.Server
 	control *control.Server
 
@@ -118,7 +121,9 @@ func (d *daemon) openCache(context.Context) error {
 	if d.store, err = openStore(d.profile, d.log); err != nil {
 		return explain(err, d.profile, "")
 	}
-	d.caches, err = openCaches(d.config, storeName(d.profile), d.log)
+	base, _ := cacheBase(os.Getenv) // none: keys go by what is known of them now
+	d.names = storeNames(base, d.profile, d.log)
+	d.caches, err = openCaches(d.config, d.names, d.log)
 	return err
 }
 
@@ -126,7 +131,7 @@ func (d *daemon) openCache(context.Context) error {
 func (d *daemon) mount(context.Context) error {
 	c := d.config
 	options := fs.Options{
-		Store: d.store, Name: storeName(d.profile), Bucket: c.Source.Bucket, Prefix: c.Source.Prefix,
+		Store: d.store, Name: d.caches.name, Bucket: c.Source.Bucket, Prefix: c.Source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
 		WriteBack: c.WriteBack, QueueFiles: queueFiles(), Overwrite: c.OnConflict == onConflictOverwrite,
 	}
@@ -134,13 +139,8 @@ func (d *daemon) mount(context.Context) error {
 	if d.fs, err = fs.New(options); err != nil {
 		return err
 	}
-	for _, one := range d.caches.left {
-		options.Cache = one
-		left, err := fs.New(options)
-		if err != nil {
-			return err
-		}
-		d.left = append(d.left, left)
+	if err = d.mountLeft(options); err != nil {
+		return err
 	}
 	d.server, err = mount.Mount(d.fs, mount.Options{
 		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
@@ -151,6 +151,24 @@ func (d *daemon) mount(context.Context) error {
 	}
 	d.place, _, err = mountpoint.At(c.Dir)
 	return err
+}
+
+// mountLeft makes file systems, never mounted, for the drafts that lie in leftover folders, or under another name of the store.
+func (d *daemon) mountLeft(options fs.Options) error {
+	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
+		for _, name := range d.names {
+			if one == d.caches.main && name == d.caches.name || !slices.ContainsFunc(one.Drafts(), func(x *cache.Draft) bool { return x.Target().Store == name }) {
+				continue
+			}
+			options.Cache, options.Name = one, name
+			left, err := fs.New(options)
+			if err != nil {
+				return err
+			}
+			d.left = append(d.left, left)
+		}
+	}
+	return nil
 }
 
 // openControl enters the registry and opens the control socket.
