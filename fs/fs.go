@@ -29,6 +29,8 @@ type Options struct {
 	Prefix   string // within Bucket, "" or ending in a slash
 	Cache    *cache.Cache
 	ReadOnly bool
+	Segments bool   // buckets whose names end in _segments may be changed
+	Buckets  string // local file in which buckets that opened by name and are not listed are remembered; "" = for this mount only
 
 	WriteBack  bool          // close answers when the file is safe on the local disk; it is sent in the background
 	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
@@ -65,6 +67,9 @@ type FS struct {
 	parts    *semaphore.Weighted // bodies on their way up at once, all uploads together
 	smalls   *semaphore.Weighted // of files of up to smallFile bytes, which parts does not count
 
+	unlisted  unlisted
+	stopWrote func() // of Store.OnWrite
+
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
 
@@ -84,6 +89,7 @@ type FS struct {
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
+	rights   rights
 	ahead    aheads
 	visits   uint64    // files read for the first time since they were opened
 	idle     []*node   // that the kernel forgot, in that order; see keepIdle
@@ -141,10 +147,16 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
+		unlisted: unlisted{file: o.Buckets},
+		rights:   rights{refused: make(map[string]time.Time), written: make(map[string]bool), told: make(map[string]bool)},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
 	o.Store.OnBusy(o.Cache.Busy)
+	f.stopWrote = o.Store.OnWrite(f.wroteTo)
+	if err := f.unlisted.load(); err != nil {
+		f.log.Warn("read the buckets that opened by name", "err", err)
+	}
 	f.adoptDrafts()
 	f.wg.Add(2)
 	go f.runLater()
@@ -199,6 +211,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.mu.Unlock()
 	f.cancel()
 	f.wg.Wait()
+	f.stopWrote()
 	f.mu.Lock()
 	var readers []*cache.File
 	for _, n := range f.nodes {

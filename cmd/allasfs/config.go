@@ -25,6 +25,7 @@ type config struct {
 	Options []string // -o
 
 	ReadOnly   bool
+	Segments   bool // buckets of segments may be changed
 	AllowOther bool
 	UID, GID   uint32
 	Umask      octalMode
@@ -89,6 +90,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f := cmd.Flags()
 	f.BoolVarP(&c.Foreground, "foreground", "f", false, "stay in front, log to standard error")
 	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
+	f.BoolVar(&c.Segments, "segments", false, "let buckets whose names end in _segments be changed: they hold the parts of large files that Swift clients wrote")
 	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
 	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
 	f.Uint32Var(&c.GID, "gid", uint32(os.Getgid()), "group of files whose group is not stored")

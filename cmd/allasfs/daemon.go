@@ -133,6 +133,7 @@ func (d *daemon) mount(context.Context) error {
 	options := fs.Options{
 		Store: d.store, Name: d.caches.name, Bucket: c.Source.Bucket, Prefix: c.Source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
+		Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile),
 		WriteBack: c.WriteBack, QueueFiles: queueFiles(), Overwrite: c.OnConflict == onConflictOverwrite,
 	}
 	var err error

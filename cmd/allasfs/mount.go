@@ -18,7 +18,7 @@ const mountLong = `Mount SOURCE on the directory DIR.
 SOURCE is [PROJECT:][BUCKET[/PREFIX]]. Without it every bucket of the project is a directory
 of DIR; with BUCKET, DIR is that bucket; with BUCKET/PREFIX, the keys below that prefix.
 A bucket that another project shares is mounted by its name, or opened by its name
-below a mount of the whole project.
+below a mount of the whole project, which then lists it, later mounts too. It shows read-only once a write was refused.
 
 The command returns when the mount answers, or prints why there is none. The daemon that
 stays behind ends with 'allasfs umount DIR', fusermount3 -u, or SIGTERM; each of them
@@ -32,7 +32,7 @@ and are tried again until they succeed; fsync(2), 'allasfs sync' and 'allasfs um
 'allasfs status' and 'allasfs sync' tell what could not be sent.
 
 Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE, draft_space=SIZE, write_back, on_conflict=keep|overwrite,
-passthrough=auto|off, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http,
+passthrough=auto|off, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http, segments,
 nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
 What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`
 

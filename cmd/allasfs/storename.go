@@ -20,6 +20,8 @@ import (
 const (
 	keyNotes = "keys" // folder beside the cache folders: a file a key, named by its hash, that holds the name of the store
 	maxNote  = 4096   // bytes of such a file that are read
+
+	bucketsFile = "buckets" // in a cache folder: see fs.Options.Buckets
 )
 
 // storeName identifies a project's data in a store: the same for every way in which its credentials are found, and no secret.
