@@ -18,6 +18,9 @@ import (
 // RootID is the node of the mount's top directory.
 const RootID uint64 = 1
 
+// IDBits is how many bits a node id takes at the most, so that who shows several file systems as one has room to tell them apart.
+const IDBits = 56
+
 // whole is the weight that excludes everybody else from a gate.
 const whole = 1 << 30
 
@@ -136,7 +139,7 @@ func New(o Options) (*FS, error) {
 		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
 		heads:    cache.NewLRU[versionKey, headOfListed](maxKnown),
 		nodes:    make(map[uint64]*node),
-		nextID:   1 << 63,
+		nextID:   1 << (IDBits - 1),
 		later:    make(map[*node]time.Time),
 		wake:     make(chan struct{}, 1),
 		uploads:  make(map[*upload]struct{}),
