@@ -46,6 +46,9 @@ type runFlags struct {
 	grace      time.Duration
 }
 
+// sources are those of the mount.
+func (f runFlags) sources() []string { return []string{f.source} }
+
 func runCommand(s *streams) *cobra.Command {
 	var c config
 	var f runFlags
@@ -74,7 +77,7 @@ func runCommand(s *streams) *cobra.Command {
 			return runIn(cmd, s, &c, f, args)
 		}
 		c.Keeper = keeper
-		if err := c.complete(cmd, f.source, dir); err != nil {
+		if err := c.completeSeveral(cmd, f.sources(), dir); err != nil {
 			return err
 		}
 		return start(cmd.Context(), s, c)
@@ -95,7 +98,7 @@ func runIn(cmd *cobra.Command, s *streams, c *config, f runFlags, words []string
 	if made {
 		defer func() { _ = os.Remove(dir) }() // not empty: somebody has put something there, which stays
 	}
-	if err := c.complete(cmd, f.source, dir); err != nil {
+	if err := c.completeSeveral(cmd, f.sources(), dir); err != nil {
 		return err
 	}
 	if err := checkLocal(*c); err != nil {
@@ -207,6 +210,9 @@ func laterCommand(c config, cacheDir string) string {
 		if f.value != "" {
 			words = append(words, f.name, shellWord(f.value))
 		}
+	}
+	if c.AllProjects {
+		words = append(words, "--all-projects")
 	}
 	if p := c.Source.path(); p != "" {
 		words = append(words, shellWord(p))

@@ -20,8 +20,6 @@ import (
 const (
 	keyNotes = "keys" // folder beside the cache folders: a file a key, named by its hash, that holds the name of the store
 	maxNote  = 4096   // bytes of such a file that are read
-
-	bucketsFile = "buckets" // in a cache folder: see fs.Options.Buckets
 )
 
 // storeName identifies a project's data in a store: the same for every way in which its credentials are found, and no secret.
@@ -85,6 +83,12 @@ func writeKeyNote(base string, p *profile.Profile, name string) error {
 		return err
 	}
 	return replaceFile(filepath.Join(dir, keyHash(p.AccessKey)), []byte(name+"\n"))
+}
+
+// bucketsFile is the file in a cache folder that remembers the buckets of a store which no list shows; see fs.Options.Buckets.
+func bucketsFile(store string) string {
+	sum := sha256.Sum256([]byte(store))
+	return "buckets-" + hex.EncodeToString(sum[:6])
 }
 
 // replaceFile puts data under a path in one step; nobody sees half of it.
