@@ -128,7 +128,7 @@ func (d *daemon) mount(context.Context) error {
 	options := fs.Options{
 		Store: d.store, Name: storeName(d.profile), Bucket: c.Source.Bucket, Prefix: c.Source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
-		WriteBack: c.WriteBack, QueueFiles: queueFiles(), Overwrite: c.OnConflict == onConflictOverwrite,
+		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: queueFiles(), Overwrite: c.OnConflict == onConflictOverwrite,
 	}
 	var err error
 	if d.fs, err = fs.New(options); err != nil {

@@ -25,6 +25,9 @@ const (
 // extraCapabilities are those that go-fuse does not ask for by itself; see the package's doc.
 const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC
 
+// collectsWrites are those with which the kernel collects writes, and lets files be mapped whose writes it does not collect.
+const collectsWrites = fuse.CAP_WRITEBACK_CACHE | fuse.CAP_DIRECT_IO_ALLOW_MMAP
+
 // Server is one mount that is being served.
 type Server struct {
 	fuse   *fuse.Server
@@ -73,15 +76,20 @@ func (s *Server) serve(f *fs.FS, fd int, o Options) error {
 	if o.Debug {
 		level = slog.LevelDebug
 	}
+	wanted := uint64(extraCapabilities)
+	if f.KernelWrites() {
+		wanted |= collectsWrites
+	}
 	server, err := fuse.NewServer(b, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		Name: fsName, FsName: o.Source, Debug: o.Debug, Logger: slog.NewLogLogger(o.Logger.Handler(), level),
-		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: extraCapabilities, DisableSplice: true,
+		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: wanted, DisableSplice: true,
 		PanicHandler: b.panicked,
 	})
 	if err != nil {
 		return fmt.Errorf("the kernel's FUSE does not answer: %w", err)
 	}
 	s.fuse = server
+	b.collects = f.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
 	b.backings.start(server, noPassthrough(server, f.ReadOnly(), o.NoPassthrough))
 	b.notifier.start(server)
 	f.SetNotifier(b.notifier)
@@ -206,6 +214,9 @@ func (s *Server) Mode() string {
 		words = append(words, "read-ahead "+s.ahead+" KiB")
 	}
 	words = append(words, s.bridge.backings.mode())
+	if s.bridge.collects {
+		words = append(words, "writes collected by the kernel")
+	}
 	if k.Flags64()&extraCapabilities != extraCapabilities {
 		words = append(words, "an old kernel: small writes are slow")
 	}
