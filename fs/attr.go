@@ -26,12 +26,9 @@ type Change struct {
 
 // attrOf needs f.mu.
 func (f *FS) attrOf(n *node) Attr {
-	a := Attr{ID: n.id, UID: f.o.UID, GID: f.o.GID, Nlink: 1, Size: n.obj.size, Mtime: n.obj.modified}
+	a := Attr{ID: n.id, UID: f.o.UID, GID: f.o.GID, Nlink: 1, Size: n.obj.size, Mtime: mtimeOf(n.obj, n.at)}
 	if n.at.hasOwner {
 		a.UID, a.GID = n.at.uid, n.at.gid
-	}
-	if !n.at.mtime.IsZero() {
-		a.Mtime = n.at.mtime
 	}
 	switch n.kind {
 	case kindDir:
@@ -60,6 +57,14 @@ func (f *FS) attrOf(n *node) Attr {
 		a.Valid = max(0, f.o.TTL-time.Since(n.checked))
 	}
 	return a
+}
+
+// mtimeOf is the time of modification that metadata tells, else the store's date; zero when nobody tells.
+func mtimeOf(o object, at knownAttrs) time.Time {
+	if at.mtime.IsZero() {
+		return o.modified
+	}
+	return at.mtime
 }
 
 // perm is the node's permission bits, or def less the umask where it stores none.

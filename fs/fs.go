@@ -39,6 +39,8 @@ type Options struct {
 	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
 	QueueAfter time.Duration // for which such a file waits for what often follows at once, a rename, a time, more bytes; 0 = 200 ms
 
+	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
+
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time
@@ -187,6 +189,9 @@ func (f *FS) TTL() time.Duration { return f.o.TTL }
 
 // ReadOnly tells whether the mount refuses changes.
 func (f *FS) ReadOnly() bool { return f.o.ReadOnly }
+
+// KernelWrites tells whether the kernel is to collect writes: never on a read-only mount.
+func (f *FS) KernelWrites() bool { return f.o.KernelWrites && !f.o.ReadOnly }
 
 func (f *FS) writable() error {
 	if f.o.ReadOnly {

@@ -223,7 +223,7 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 		f.leave(n)
 		n = nil
 	}
-	if n != nil && k == kindFile && n.obj.exists && (n.handles > 0 && !n.obj.same(e.object()) || f.changesKind(n, e)) {
+	if n != nil && k == kindFile && n.obj.exists && (f.isFixed(n, e.object()) || f.changesKind(n, e)) {
 		f.leave(n)
 		n = nil
 	}
@@ -240,6 +240,24 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 	}
 	f.setObject(n, e.object())
 	return n
+}
+
+// isFixed tells whether n cannot become the object o of the store: it is open and o another version; or the kernel, which collects writes, knows n and
+// would not believe another size or time. Needs f.mu.
+func (f *FS) isFixed(n *node, o object) bool {
+	switch {
+	case n.handles > 0:
+		return !n.obj.same(o)
+	case !f.o.KernelWrites || n.refs == 0:
+		return false
+	case !n.obj.same(o):
+		return true
+	case n.obj.modified.Unix() == o.modified.Unix():
+		return false
+	}
+	bucket, key := f.keyOf(n)
+	a := f.recall(o.version(bucket, key))
+	return !f.attrOf(n).Mtime.Equal(mtimeOf(o, a))
 }
 
 // changesKind tells whether a file became a symbolic link, or a link a file; needs f.mu.

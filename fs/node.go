@@ -59,7 +59,7 @@ type object struct {
 type node struct {
 	id     uint64
 	gate   *semaphore.Weighted // shared by writes, whole for sending, renaming and removing; of a directory: whole for its marker and for removing it
-	refs   uint64 // lookups that the kernel holds
+	refs   uint64              // lookups that the kernel holds
 	kind   kind
 	parent *node // nil: the top, or detached
 	name   string
@@ -83,10 +83,10 @@ type node struct {
 	attrsUnsent bool         // at is newer than the store's
 	tries       int          // of the work in FS.later that failed one after the other
 	sending     *sendOp
-	queued      *queued             // waits in FS.queue
-	target      string              // of a symbolic link, once read
-	drafting    sync.Mutex          // one draft is made at a time; taken before FS.mu, held over local I/O
-	appending   sync.Mutex          // O_APPEND writes one after the other; taken before the draft's own locks
+	queued      *queued    // waits in FS.queue
+	target      string     // of a symbolic link, once read
+	drafting    sync.Mutex // one draft is made at a time; taken before FS.mu, held over local I/O
+	appending   sync.Mutex // O_APPEND writes one after the other; taken before the draft's own locks
 
 	// directories
 	children map[string]*node  // known ones

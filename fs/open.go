@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -39,6 +40,20 @@ func (h *Handle) Writable() bool { return h.sends }
 
 // KeepCache tells whether the kernel's pages of the file are still right.
 func (h *Handle) KeepCache() bool { return h.keep }
+
+// Direct tells, where the kernel collects writes (Options.KernelWrites), that those by this handle are to come at once: the file has bytes in the
+// store, and the kernel would read a page before it changes a part of it.
+func (h *Handle) Direct() bool {
+	if !h.f.o.KernelWrites || !h.write {
+		return false
+	}
+	h.f.mu.Lock()
+	defer h.f.mu.Unlock()
+	if h.n.draft == nil {
+		return h.n.obj.size > 0
+	}
+	return slices.ContainsFunc(h.n.draft.Pieces(), func(p cache.Piece) bool { return p.Kind == cache.FromBase })
+}
 
 // used notes that the kernel uses the handle, and so has dropped the pages that its open told it to. Until then every other open has to tell it
 // the same: else a program that opens the new version a moment later would be shown pages of the old one.
@@ -344,7 +359,7 @@ func (f *FS) refresh(ctx context.Context, n *node, inPlace bool) (same bool, err
 	}
 	now := object{exists: true, etag: o.ETag, size: o.Size, modified: time.Unix(0, toSecond(o.Modified)), large: o.Large != s3.NotLarge}
 	same = err == nil && n.obj.same(now)
-	if same || err == nil && inPlace && n.handles == 0 {
+	if same || err == nil && inPlace && !f.isFixed(n, now) {
 		f.setObject(n, now)
 		n.checked = asked
 		f.mu.Unlock()

@@ -34,22 +34,23 @@ type config struct {
 	TTL        time.Duration
 	Kernel     []string // options passed to the kernel as they are
 
-	CacheDir    string   // "" = the default place
-	CacheSize   byteSize // with CacheSizeSet; else from what is free
-	SizeGiven   bool
-	DraftSpace  byteSize // 0 = from what is free
-	WriteBack   bool     // close answers from the local disk
-	OnConflict  string   // onConflictKeep or onConflictOverwrite
-	Passthrough string   // passthroughAuto or passthroughOff
-	Memory      byteSize // of the daemon as a whole
-	LogFile     string   // "" = standard error in front, the default place in the background
-	Verbose     bool
-	DebugFuse   bool
-	Foreground  bool
-	Quiet       bool          // no line on success
-	StopTimeout time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
-	Demo        bool          // mount an embedded server with sample data
-	Keeper      *os.File      // the line to `allasfs run`, which alone ends this mount; nil = signals do
+	CacheDir     string   // "" = the default place
+	CacheSize    byteSize // with CacheSizeSet; else from what is free
+	SizeGiven    bool
+	DraftSpace   byteSize // 0 = from what is free
+	WriteBack    bool     // close answers from the local disk
+	KernelWrites bool     // the kernel collects writes
+	OnConflict   string   // onConflictKeep or onConflictOverwrite
+	Passthrough  string   // passthroughAuto or passthroughOff
+	Memory       byteSize // of the daemon as a whole
+	LogFile      string   // "" = standard error in front, the default place in the background
+	Verbose      bool
+	DebugFuse    bool
+	Foreground   bool
+	Quiet        bool          // no line on success
+	StopTimeout  time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
+	Demo         bool          // mount an embedded server with sample data
+	Keeper       *os.File      // the line to `allasfs run`, which alone ends this mount; nil = signals do
 }
 
 // What --on-conflict takes.
@@ -104,6 +105,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.Var(&c.CacheSize, "cache-size", "bytes on disk that the cache may take, 0 = memory only (default: half of what is free, 20G at most)")
 	f.Var(&c.DraftSpace, "draft-space", "bytes on disk that files may take which are not in the store yet; who writes more waits for uploads (default: half of what is free)")
 	f.BoolVar(&c.WriteBack, "write-back", false, "close(2) returns when a file is safe on the local disk; it is sent in the background")
+	f.BoolVar(&c.KernelWrites, "kernel-writes", false, "let the kernel collect small writes to new files; what it has not passed on is lost if the daemon is killed")
 	f.StringVar(&c.OnConflict, "on-conflict", onConflictKeep, "when another client changed a file meanwhile: keep (close fails, both versions stay) or overwrite (the last writer wins)")
 	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on read-only mounts by root) or off")
 	c.Memory = defaultMemory

@@ -26,6 +26,8 @@ type bridge struct {
 	ctx  context.Context // of every request; ends with the mount
 	stop context.CancelFunc
 
+	collects bool // the kernel collects writes
+
 	files table[*file]
 	dirs  table[*dir]
 

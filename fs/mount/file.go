@@ -23,7 +23,7 @@ type file struct {
 
 // opened gives h a number. A handle that can have nothing to send needs no FLUSH; a new or emptied file has, though it be open for reading.
 func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) {
-	out.Fh = b.files.add(&file{handle: h, append: flags&syscall.O_APPEND != 0})
+	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0})
 	out.OpenFlags = 0
 	id := b.backings.open(h)
 	switch {
@@ -32,16 +32,27 @@ func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.Open
 	case h.KeepCache():
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
+	if h.Direct() {
+		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+	}
 	if flags&syscall.O_ACCMODE == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
+}
+
+// access is how to open a file for a program's flags. Where the kernel collects writes it reads by any handle, and knows itself where appended bytes go.
+func (b *bridge) access(flags uint32) uint32 {
+	if !b.collects || flags&syscall.O_ACCMODE == syscall.O_RDONLY {
+		return flags
+	}
+	return flags&^(syscall.O_ACCMODE|syscall.O_APPEND) | syscall.O_RDWR
 }
 
 // Open implements fuse.RawFileSystem. ESTALE makes the kernel look the name up again and open what it is now.
 func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	h, err := b.fs.Open(r, in.NodeId, in.Flags)
+	h, err := b.fs.Open(r, in.NodeId, b.access(in.Flags))
 	if err != nil {
 		return b.status("open", in.NodeId, err)
 	}
@@ -53,7 +64,7 @@ func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 func (b *bridge) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	a, h, err := b.fs.Create(r, in.NodeId, name, in.Flags, in.Mode)
+	a, h, err := b.fs.Create(r, in.NodeId, name, b.access(in.Flags), in.Mode)
 	if err != nil {
 		return b.statusNamed("create", in.NodeId, name, err)
 	}
@@ -174,6 +185,9 @@ func (b *bridge) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.Lseek
 	}
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
+	if b.collects {
+		return fuse.ENOSYS // the kernel answers by itself from now on: what it has not passed on would be told as a hole
+	}
 	off, err := f.handle.Seek(r, int64(in.Offset), int(in.Whence))
 	if err != nil {
 		return b.status("seek", in.NodeId, err)

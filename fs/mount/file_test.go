@@ -140,7 +140,7 @@ func TestSparse(t *testing.T) {
 		defer f.Close()
 		must[int](t)(f.WriteAt([]byte("end"), 1<<20))
 		hole, err := f.Seek(0, unix.SEEK_HOLE)
-		if err != nil || hole != 0 {
+		if err != nil || hole != 0 && (!m.server.bridge.collects || hole != 1<<20+3) { // that of the kernel's own, which knows no hole
 			t.Errorf("SEEK_HOLE: %d, %v", hole, err)
 		}
 		data, err := f.Seek(0, unix.SEEK_DATA)

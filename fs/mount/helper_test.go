@@ -81,6 +81,9 @@ func each(t *testing.T, f func(t *testing.T, m *mounted), change ...func(*setup)
 }
 
 // newMount mounts a new bucket of a new embedded server.
+// kernelWritesEnv, set to anything, lets the kernel collect writes on every mount of the tests.
+const kernelWritesEnv = "ALLASFS_TEST_KERNEL_WRITES"
+
 func newMount(t testing.TB, change ...func(*setup)) *mounted {
 	t.Helper()
 	return mountOn(t, s3test.Of(t, s3test.New(t)), change...)
@@ -98,6 +101,9 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	}
 	for _, c := range change {
 		c(&o)
+	}
+	if os.Getenv(kernelWritesEnv) != "" {
+		o.fs.KernelWrites = true
 	}
 	if m.bucket = o.bucket; m.bucket == "" {
 		m.bucket = e.Bucket(t)

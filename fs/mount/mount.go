@@ -25,6 +25,9 @@ const (
 // extraCapabilities are those that go-fuse does not ask for by itself; see the package's doc.
 const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC
 
+// collectsWrites are those with which the kernel collects writes, and lets files be mapped whose writes it does not collect.
+const collectsWrites = fuse.CAP_WRITEBACK_CACHE | fuse.CAP_DIRECT_IO_ALLOW_MMAP
+
 // Server is one mount that is being served.
 type Server struct {
 	fuse   *fuse.Server
@@ -80,9 +83,13 @@ func (s *Server) serve(fd int, o Options) error {
 	if o.Debug {
 		level = slog.LevelDebug
 	}
+	wanted := uint64(extraCapabilities)
+	if s.bridge.fs.KernelWrites() {
+		wanted |= collectsWrites
+	}
 	server, err := fuse.NewServer(s.top, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		Name: fsName, FsName: o.Source, Debug: o.Debug, Logger: slog.NewLogLogger(o.Logger.Handler(), level),
-		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: extraCapabilities, DisableSplice: true,
+		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: wanted, DisableSplice: true,
 		PanicHandler: s.bridge.panicked,
 	})
 	if err != nil {
@@ -110,6 +117,7 @@ func (s *Server) serve(fd int, o Options) error {
 
 // start makes b ready for the kernel's first request.
 func (b *bridge) start(server *fuse.Server, o Options) {
+	b.collects = b.fs.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
 	b.backings.start(server, noPassthrough(server, b.fs.ReadOnly(), o.NoPassthrough))
 	b.notifier.start(numbered{server, b})
 	b.fs.SetNotifier(b.notifier)
@@ -231,6 +239,9 @@ func (s *Server) Mode() string {
 		words = append(words, "read-ahead "+s.ahead+" KiB")
 	}
 	words = append(words, s.bridge.backings.mode())
+	if s.bridge.collects {
+		words = append(words, "writes collected by the kernel")
+	}
 	if k.Flags64()&extraCapabilities != extraCapabilities {
 		words = append(words, "an old kernel: small writes are slow")
 	}

@@ -272,7 +272,7 @@ func TestConnectionIsNotInherited(t *testing.T) {
 // TestPanic: a request that panics is EIO and in the log, and the mount goes on.
 func TestPanic(t *testing.T) {
 	m := newMount(t)
-	m.write("f", "x")
+	m.put("f", "x")
 	b := m.server.bridge
 	f := must[*os.File](t)(os.Open(m.path("f")))
 	defer f.Close()

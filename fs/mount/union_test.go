@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -242,4 +245,38 @@ func (k *toldKernel) EntryNotify(parent uint64, _ string) fuse.Status {
 func (k *toldKernel) InodeNotify(node uint64, _, _ int64) fuse.Status {
 	k.nodes = append(k.nodes, node)
 	return fuse.OK
+}
+
+// Every request that a file system answers reaches it through a union: one that is missing there would answer ENOSYS, which the kernel remembers.
+func TestUnionPassesEveryRequest(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := map[string]map[string]bool{"bridge": {}, "union": {}}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv == nil || !f.Name.IsExported() {
+				continue
+			}
+			if star, ok := f.Recv.List[0].Type.(*ast.StarExpr); ok {
+				if of := methods[fmt.Sprint(star.X)]; of != nil {
+					of[f.Name.Name] = true
+				}
+			}
+		}
+	}
+	if len(methods["bridge"]) < 30 {
+		t.Fatalf("found only %d methods of a bridge", len(methods["bridge"]))
+	}
+	for name := range methods["bridge"] {
+		if !methods["union"][name] {
+			t.Errorf("%s is not passed on", name)
+		}
+	}
 }

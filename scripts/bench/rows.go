@@ -70,6 +70,8 @@ func writeRows() []row {
 	return []row{
 		{name: "write-seq", title: "write the big file, 1 MiB writes, close", base: "raw", bar: 0.9, plot: true},
 		{name: "write-4k", title: "write the big file, 4 KiB writes, close", base: "raw", of: "write-seq", bar: 0.9 * 0.7, plot: true},
+		{name: "write-seq-kernel", title: "write the big file with --kernel-writes, 1 MiB writes", base: "raw", of: "write-seq"},
+		{name: "write-4k-kernel", title: "with --kernel-writes, 4 KiB writes", base: "raw", of: "write-seq", bar: 0.9 * 0.7, plot: true},
 		{name: "create-1", title: "small files written one after the other", base: "raw", bar: 1 / 1.3, plot: true},
 		{name: "create-32", title: "small files written, 32 at once", base: "raw"},
 		{name: "create-back", title: "small files written one after the other with --write-back, allasfs sync (raw: 32 at once)", base: "raw", of: "create-32", bar: 0.8, plot: true},

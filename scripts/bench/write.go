@@ -13,7 +13,7 @@ func (s *stage) area() string { return "new-" + s.m.name }
 
 // writes is the scene of everything that changes the store. It leaves nothing there.
 func (s *stage) writes(ctx context.Context) error {
-	if !s.wants("write-seq", "write-4k", "create-1", "create-32", "create-back", "change-4k", "append-4k", "rename-big", "copy-big", "rename-dir", "rm-r") {
+	if !s.wants("write-seq", "write-4k", "write-seq-kernel", "write-4k-kernel", "create-1", "create-32", "create-back", "change-4k", "append-4k", "rename-big", "copy-big", "rename-dir", "rm-r") {
 		return nil
 	}
 	defer s.clear(context.WithoutCancel(ctx))
@@ -27,6 +27,9 @@ func (s *stage) writes(ctx context.Context) error {
 	s.writeBig(ctx, "write-4k", 4<<10)
 	s.create(ctx, "create-1", 1)
 	s.create(ctx, "create-32", 32)
+	if err := s.kernelWrites(ctx); err != nil {
+		return err
+	}
 	if err := s.createBack(ctx); err != nil {
 		return err
 	}
@@ -56,6 +59,29 @@ func (s *stage) writeBig(ctx context.Context, name string, chunk int) {
 		verify:  func(ctx context.Context) error { return s.compare(ctx, key, newID, size) },
 	})
 	_ = os.Remove(s.path(key)) // space for the next; clear makes sure of it
+}
+
+// kernelWrites writes the big file where the kernel collects small writes.
+func (s *stage) kernelWrites(ctx context.Context) error {
+	return s.remounted(ctx, "--kernel-writes", func() {
+		s.writeBig(ctx, "write-seq-kernel", 1<<20)
+		s.writeBig(ctx, "write-4k-kernel", 4<<10)
+	}, "write-seq-kernel", "write-4k-kernel")
+}
+
+// remounted runs do, which measures rows, if any of these is wanted, on a mount of allasfs with one more flag.
+func (s *stage) remounted(ctx context.Context, flag string, do func(), rows ...string) error {
+	if s.m.name != "allasfs" || !s.wants(rows...) {
+		return nil
+	}
+	s.m.extra = []string{flag}
+	defer func() { s.m.extra = nil }()
+	if err := s.m.fresh(ctx); err != nil {
+		return err
+	}
+	do()
+	s.m.extra = nil
+	return s.m.fresh(ctx)
 }
 
 // writeFile writes a new file in writes of chunk bytes and closes it.
@@ -95,31 +121,23 @@ func (s *stage) create(ctx context.Context, name string, parallel int) {
 // createBack makes small files where close does not wait for the store, and waits for all of them at the end. Only allasfs has a command for that.
 func (s *stage) createBack(ctx context.Context) error {
 	const name = "create-back"
-	if s.m.name != "allasfs" || !s.wants(name) {
-		return nil
-	}
-	s.m.extra = []string{"--write-back"}
-	defer func() { s.m.extra = nil }()
-	if err := s.m.fresh(ctx); err != nil {
-		return err
-	}
 	dir, n := s.area()+"/"+name, s.r.l.written
-	s.row(ctx, name, task{
-		do: func(ctx context.Context) error {
-			if err := os.Mkdir(s.path(dir), 0o755); err != nil {
-				return err
-			}
-			err := each(ctx, n, 1, func(i int) error { return s.writeFile(ctx, smallKey(dir, i), newID+uint64(i), pageSize, pageSize) })
-			if err != nil {
-				return err
-			}
-			return s.command(ctx, -1, s.r.o.binary, "sync", s.m.dir)
-		},
-		settled: s.hasKeys(dir, n),
-		verify:  func(ctx context.Context) error { return s.compareSmall(ctx, dir, n) },
-	})
-	s.m.extra = nil
-	return s.m.fresh(ctx)
+	return s.remounted(ctx, "--write-back", func() {
+		s.row(ctx, name, task{
+			do: func(ctx context.Context) error {
+				if err := os.Mkdir(s.path(dir), 0o755); err != nil {
+					return err
+				}
+				err := each(ctx, n, 1, func(i int) error { return s.writeFile(ctx, smallKey(dir, i), newID+uint64(i), pageSize, pageSize) })
+				if err != nil {
+					return err
+				}
+				return s.command(ctx, -1, s.r.o.binary, "sync", s.m.dir)
+			},
+			settled: s.hasKeys(dir, n),
+			verify:  func(ctx context.Context) error { return s.compareSmall(ctx, dir, n) },
+		})
+	}, name)
 }
 
 func smallKey(dir string, i int) string { return fmt.Sprintf("%s/%05d", dir, i) }
