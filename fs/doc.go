@@ -10,8 +10,8 @@
 // stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
 // Such a one is remembered in Options.Buckets and listed with the others, until the store does not know it (unlisted).
 //
-// Whose bucket it is tells nothing about who may write to it, so that is learned: the first change that the store refuses makes a bucket show read-only, for
-// some minutes, unless it took another change before (rights). A bucket whose name ends in _segments holds the parts of Swift large objects, and changes of it
+// Whether another project's bucket may be written to is learned: the first change that the store refuses makes it show read-only, for some minutes, unless
+// it took another change before (rights). A bucket whose name ends in _segments holds the parts of Swift large objects, and changes of it
 // end in EROFS unless Options.Segments is set.
 //
 // Modification time, mode and owner live in user metadata as rclone, the Swift client and s3fs write them; symbolic links are objects whose mode says

@@ -153,11 +153,12 @@ func New(o Options) (*FS, error) {
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
 		unlisted: unlisted{file: o.Buckets},
-		rights:   rights{refused: make(map[string]time.Time), written: make(map[string]bool), told: make(map[string]bool)},
+		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
 	o.Store.OnBusy(o.Cache.Busy)
+	o.Cache.Serve(o.Name)
 	f.stopWrote = o.Store.OnWrite(f.wroteTo)
 	if err := f.unlisted.load(); err != nil {
 		f.log.Warn("read the buckets that opened by name", "err", err)

@@ -1,52 +1,84 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"allasfs/s3"
 )
 
 // segmentsSuffix ends the names of the buckets in which Swift clients put the parts of large objects. Whoever changes one breaks a file of another bucket.
 const segmentsSuffix = "_segments"
 
-// refusedFor is how long a bucket shows read-only after the store has refused a change of it: then somebody tries again, for rights are given, too.
+// refusedFor is how long another project's bucket shows read-only after the store has refused a change of it: rights are given, too.
 const refusedFor = 10 * time.Minute
 
 // rights are what is known of the buckets that may be changed; guarded by FS.mu.
 type rights struct {
-	refused map[string]time.Time // buckets that took no change, and when
-	written map[string]bool      // that did: a policy may hold for some of a bucket's keys only, so these are never refused as a whole
+	refused map[string]time.Time // buckets of others that took no change, and when
+	trusted map[string]bool      // that did, for a policy may hold for some of a bucket's keys only, and the project's own: never refused as a whole
+	asking  map[string]bool      // whose owner is being asked for
 	told    map[string]bool      // whose state was recorded
 }
 
 // wroteTo learns from the store's answer to a change of a bucket. No lock is held.
 func (f *FS) wroteTo(bucket string, refused bool) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	r := &f.rights
-	_, was := r.refused[bucket]
-	if !refused {
-		r.written[bucket] = true
-		delete(r.refused, bucket)
-	} else if !r.written[bucket] {
-		r.refused[bucket] = time.Now()
+	switch {
+	case !refused:
+		r.trusted[bucket] = true
+		if _, was := r.refused[bucket]; was {
+			delete(r.refused, bucket)
+			f.spawn(func() { f.rightsChanged(bucket) })
+		}
+	case r.trusted[bucket] || r.asking[bucket]:
+	default:
+		r.asking[bucket] = true
+		f.spawn(func() { f.judgeRefusal(f.ctx, bucket) })
 	}
-	_, is := r.refused[bucket]
-	tell := is && !r.told[bucket]
+}
+
+// judgeRefusal decides what the refusal of a change says of a bucket: of the project's own, nothing, for its members may change everything.
+func (f *FS) judgeRefusal(ctx context.Context, bucket string) {
+	own, err := f.o.Store.Buckets(ctx)
+	is := func(b s3.Bucket) bool { return b.Name == bucket }
+	f.mu.Lock()
+	r := &f.rights
+	delete(r.asking, bucket)
+	if err == nil && slices.ContainsFunc(own, is) {
+		r.trusted[bucket] = true
+	}
+	if err != nil || r.trusted[bucket] {
+		f.mu.Unlock()
+		return
+	}
+	r.refused[bucket] = time.Now()
+	tell := !r.told[bucket]
+	r.told[bucket] = true
+	f.mu.Unlock()
 	if tell {
-		r.told[bucket] = true
+		f.record("write", bucket, errors.New("the store refused a change of this bucket of another project: these keys may read it and not write to it. It shows read-only and is tried again after "+refusedFor.String()))
 	}
+	f.rightsChanged(bucket)
+}
+
+// rightsChanged tells the kernel that the permission bits of a bucket's directory are others now.
+func (f *FS) rightsChanged(bucket string) {
+	f.mu.Lock()
 	top := f.nodes[RootID]
 	if f.o.Bucket == "" {
 		top = top.children[bucket]
 	}
 	n := f.notifier
 	f.mu.Unlock()
-	if tell {
-		f.record("write", bucket, errors.New("the store refused a change: these keys may read the bucket and not write to it. It shows read-only and is tried again after "+refusedFor.String()))
-	}
-	if is != was && top != nil && n != nil {
+	if top != nil && n != nil {
 		n.ContentChanged(top.id)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"allasfs/s3/s3test"
 )
@@ -19,6 +20,21 @@ func newSharedWorld(t *testing.T, change ...func(*Options)) *world {
 	srv.SetPublic("shared", true)
 	srv.PutObject("shared", "dir/file", []byte("theirs"), nil)
 	return newWorldOn(t, s3test.Of(t, srv), "", change...)
+}
+
+// judged waits until a refusal was looked at.
+func (w *world) judged(bucket string) {
+	w.t.Helper()
+	for range 5000 {
+		w.f.mu.Lock()
+		done := !w.f.rights.asking[bucket]
+		w.f.mu.Unlock()
+		if done {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	w.t.Fatal("the refusal was not looked at")
 }
 
 type newsOf struct{ atomic.Int64 } // node whose attributes changed last
@@ -43,13 +59,19 @@ func TestRefusedBucketShowsReadOnly(t *testing.T) {
 		t.Fatal("it is read-only before anybody knows")
 	}
 	w.wantErr(w.create("shared/new", []byte("x")), os.ErrPermission)
+	w.judged("shared")
 	for path, want := range map[string]uint32{"shared": 0o555, "shared/dir": 0o555, "shared/dir/file": 0o444, "data": 0o755} {
 		if got := perm(path); got != want {
 			t.Errorf("mode of %s: %o, want %o", path, got, want)
 		}
 	}
-	if a, _ := w.walk("shared"); news.Load() != int64(a.ID) {
-		t.Error("the kernel was not told")
+	a, err := w.walk("shared")
+	w.ok(err)
+	for i := 0; news.Load() != int64(a.ID); i++ {
+		if i == 5000 {
+			t.Fatal("the kernel was not told")
+		}
+		time.Sleep(time.Millisecond)
 	}
 	w.srv.ResetCounts()
 	for what, err := range map[string]error{
@@ -76,7 +98,7 @@ func TestRefusedBucketShowsReadOnly(t *testing.T) {
 	}
 	told := 0
 	for _, e := range w.f.Status().Errors {
-		if e.Op == "write" && e.Path == "shared" && strings.Contains(e.Text, "may read the bucket and not write") {
+		if e.Op == "write" && e.Path == "shared" && strings.Contains(e.Text, "may read it and not write") {
 			told++
 		}
 	}
@@ -86,31 +108,49 @@ func TestRefusedBucketShowsReadOnly(t *testing.T) {
 	w.ok(w.unlink("shared/new")) // it never got to the store
 }
 
-// A bucket that took a write is not read-only as a whole because it refuses another one: rights may be of a prefix.
+// A bucket that took a write is not read-only as a whole because it refuses another one: rights may be of a prefix. The project's own bucket never is.
 func TestRightsOfAPrefix(t *testing.T) {
-	w := newSharedWorld(t)
-	w.ok(w.mkdir("data/inbox"))
-	w.ok(w.create("data/inbox/a", []byte("x")))
-	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
-		if r.Op == "PutObject" && !strings.HasPrefix(r.Key, "inbox/") {
-			return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+	for _, bucket := range []string{"shared", "data"} {
+		w := newSharedWorld(t)
+		w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+			if r.Op == "PutObject" && !strings.HasPrefix(r.Key, "inbox/") {
+				return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+			}
+			return nil
+		})
+		if bucket == "shared" {
+			w.f.wroteTo(bucket, false)
 		}
-		return nil
-	})
-	w.wantErr(w.create("data/b", []byte("x")), os.ErrPermission)
-	w.ok(w.create("data/inbox/c", []byte("x")))
-	w.srv.Fault(nil)
+		w.wantErr(w.create(bucket+"/b", []byte("x")), os.ErrPermission)
+		w.judged(bucket)
+		a, err := w.walk(bucket)
+		w.ok(err)
+		if a.Mode&0o777 != 0o755 {
+			t.Errorf("mode of %s: %o", bucket, a.Mode&0o777)
+		}
+		if bucket == "data" {
+			w.ok(w.mkdir("data/inbox"))
+			w.ok(w.create("data/inbox/c", []byte("x")))
+		}
+		w.srv.Fault(nil)
+	}
 }
 
-// A full quota is no lack of rights.
+// A full quota is no lack of rights, though its status is the same.
 func TestQuotaIsNoRefusal(t *testing.T) {
-	w := newSharedWorld(t)
-	w.srv.SetQuota(0, -1)
-	if err := w.create("data/a", []byte("x")); err == nil {
-		t.Fatal("written over the quota")
+	for code, want := range map[string]uint32{"QuotaExceeded": 0o755, "AccessDenied": 0o555} {
+		w := newSharedWorld(t)
+		w.srv.FaultOnce("PutObject", s3test.Fault{Status: 403, Code: code})
+		if err := w.create("shared/a", []byte("x")); err == nil {
+			t.Fatal("written")
+		}
+		w.judged("shared")
+		a, err := w.walk("shared")
+		w.ok(err)
+		if a.Mode&0o777 != want {
+			t.Errorf("mode after %s: %o, want %o", code, a.Mode&0o777, want)
+		}
 	}
-	w.srv.SetQuota(-1, -1)
-	w.ok(w.create("data/b", []byte("x")))
 }
 
 // Buckets of segments can be read, and changed only where that was asked for.

@@ -26,6 +26,10 @@ type health struct {
 
 // watch asks until the store can be used, or ctx ends.
 func (h *health) watch(ctx context.Context, ask func(context.Context) error) {
+	h.watchEvery(ctx, askAgain, ask)
+}
+
+func (h *health) watchEvery(ctx context.Context, pause time.Duration, ask func(context.Context) error) {
 	for first := true; ctx.Err() == nil; first = false {
 		err := ask(ctx)
 		h.mu.Lock()
@@ -39,7 +43,7 @@ func (h *health) watch(ctx context.Context, ask func(context.Context) error) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(askAgain):
+		case <-time.After(pause):
 		}
 	}
 }
