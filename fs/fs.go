@@ -31,6 +31,7 @@ type Options struct {
 	Bucket   string // "" = the top directory lists the project's buckets
 	Prefix   string // within Bucket, "" or ending in a slash
 	Cache    *cache.Cache
+	Beside   int // other file systems of the same mount, with the same cache: memory is shared with them
 	ReadOnly bool
 	Segments bool   // buckets whose names end in _segments may be changed
 	Buckets  string // local file in which buckets that opened by name and are not listed are remembered; "" = for this mount only
@@ -131,6 +132,7 @@ func New(o Options) (*FS, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	known := max(maxKnown/(1+o.Beside), leastKnown)
 	f := &FS{
 		o: o, log: o.Logger, since: time.Now(), notifier: o.Notifier,
 		tree:     semaphore.NewWeighted(whole),
@@ -138,8 +140,8 @@ func New(o Options) (*FS, error) {
 		requests: semaphore.NewWeighted(maxRequests),
 		parts:    semaphore.NewWeighted(maxParts),
 		smalls:   semaphore.NewWeighted(queueSmall),
-		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
-		heads:    cache.NewLRU[versionKey, headOfListed](maxKnown),
+		attrs:    cache.NewLRU[versionKey, knownAttrs](known),
+		heads:    cache.NewLRU[versionKey, headOfListed](known),
 		nodes:    make(map[uint64]*node),
 		nextID:   1 << (IDBits - 1),
 		later:    make(map[*node]time.Time),
@@ -173,7 +175,8 @@ func New(o Options) (*FS, error) {
 const (
 	maxRequests = 32     // see FS.requests
 	maxParts    = 16     // see FS.parts
-	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB
+	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB; shared with the file systems beside this one
+	leastKnown  = 5000   // of them, at the least
 	maxErrors   = 50     // kept for status
 	maxQueued   = 4096   // see Options.QueueFiles
 )

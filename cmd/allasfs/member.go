@@ -65,7 +65,7 @@ func findMembers(c config) ([]*member, error) {
 		return everyMember(c.Access)
 	}
 	if len(c.Sources) < 2 {
-		p, err := findProfile(c.Access)
+		p, err := findFor(c.Access, c.Access.Project)
 		return []*member{{source: c.Source, profile: p}}, err
 	}
 	var ms []*member
@@ -84,7 +84,7 @@ func findFor(a access, project string) (*profile.Profile, error) {
 	a.Project = project
 	p, err := findProfile(a)
 	var none *profile.NotFoundError
-	if err == nil || project == "" || !errors.As(err, &none) {
+	if err == nil || project == "" || a.Profile != "" || !errors.As(err, &none) {
 		return p, err
 	}
 	a.Project, a.Profile = "", project
