@@ -79,7 +79,7 @@
 // What an earlier mount left for a name goes before the name is opened for writing here (FS.leftFirst). What cannot go by then, or when the name is removed
 // or renamed, never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede).
 //
-// Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, without a gate, and
+// Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and
 // ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.
 //
 // # Warming

@@ -31,7 +31,7 @@ type Options struct {
 	Bucket   string // "" = the top directory lists the project's buckets
 	Prefix   string // within Bucket, "" or ending in a slash
 	Cache    *cache.Cache
-	Beside   int // other file systems of the same mount, with the same cache: memory is shared with them
+	Group    *Group // of the file systems of one mount with one cache; nil = this is the only one
 	ReadOnly bool
 	Segments bool   // buckets whose names end in _segments may be changed
 	Buckets  string // local file in which buckets that opened by name and are not listed are remembered; "" = for this mount only
@@ -132,7 +132,7 @@ func New(o Options) (*FS, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	known := max(maxKnown/(1+o.Beside), leastKnown)
+	known := o.Group.share(maxKnown, leastKnown)
 	f := &FS{
 		o: o, log: o.Logger, since: time.Now(), notifier: o.Notifier,
 		tree:     semaphore.NewWeighted(whole),
@@ -159,6 +159,7 @@ func New(o Options) (*FS, error) {
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
+	o.Group.join(f)
 	o.Store.OnBusy(o.Cache.Busy)
 	o.Cache.Serve(o.Name)
 	f.stopWrote = o.Store.OnWrite(f.wroteTo)
@@ -224,6 +225,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.cancel()
 	f.wg.Wait()
 	f.stopWrote()
+	f.o.Group.leave(f)
 	f.mu.Lock()
 	var readers []*cache.File
 	for _, n := range f.nodes {

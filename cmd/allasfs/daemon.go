@@ -35,6 +35,7 @@ type daemon struct {
 	unwatch context.CancelFunc // ends watches; nil = there are none
 	caches  caches
 	left    []leftFS // of drafts in caches.left or of another name, never mounted
+	group   *fs.Group
 	server  *mount.Server
 	control *control.Server
 
@@ -164,6 +165,7 @@ func first(names []string, name string) []string {
 // mount makes the file systems and mounts them.
 func (d *daemon) mount(context.Context) error {
 	c := d.config
+	d.group = fs.NewGroup(len(d.members))
 	var parts []mount.Part
 	for _, m := range d.members {
 		if err := d.makeFS(m); err != nil {
@@ -198,7 +200,7 @@ func (d *daemon) makeFS(m *member) error {
 	options := fs.Options{
 		Store: m.store, Name: m.stores[0], Bucket: m.source.Bucket, Prefix: m.source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
-		Beside: len(d.members) - 1, Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
+		Group: d.group, Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
 		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite,
 	}
 	if m.name != "" {
