@@ -2,11 +2,13 @@ package fs
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"allasfs/cache"
 	"allasfs/s3/s3test"
 )
 
@@ -41,4 +43,28 @@ func TestWaitForRoomOfAnother(t *testing.T) {
 	_, err = h.WriteAt(t.Context(), make([]byte, 900), 200) // nothing of the other is on its way any more
 	w.wantErr(err, syscall.ENOSPC)
 	w.ok(h.Flush(t.Context()))
+}
+
+// Of several file systems on one store each takes up the drafts of its own files, and no draft is taken up twice.
+func TestDraftsOfAGroupAreTakenUpOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, bucket := range []string{"data", "other"} {
+		d := must[*cache.Draft](t)(w.cache.NewDraft(cache.Target{Store: "test", Bucket: bucket, Key: "f"}, cache.Base{}, 0, cache.Attrs{}))
+		w.ok(d.SetState(cache.StateConflict, "for a person to decide"))
+	}
+	g := NewGroup(3)
+	for _, tt := range []struct {
+		bucket string
+		want   []string
+	}{{"other", []string{"other/f"}}, {"", []string{"data/f"}}, {"data", nil}} {
+		f := must[*FS](t)(New(Options{Store: w.store, Name: "test", Bucket: tt.bucket, Cache: w.cache, TTL: time.Minute, Group: g}))
+		defer func() { w.ok(f.Close(t.Context())) }()
+		var got []string
+		for _, d := range f.Status().Drafts {
+			got = append(got, d.Path)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("the file system of bucket %q keeps %q, want %q", tt.bucket, got, tt.want)
+		}
+	}
 }

@@ -36,6 +36,7 @@ type daemon struct {
 	caches  caches
 	left    []leftFS // of drafts in caches.left or of another name, never mounted
 	group   *fs.Group
+	strays  int // drafts of which no member is
 	server  *mount.Server
 	control *control.Server
 
@@ -177,6 +178,9 @@ func (d *daemon) mount(context.Context) error {
 		}
 		parts = append(parts, p)
 	}
+	if len(parts) > 1 {
+		d.strays = d.strayDrafts()
+	}
 	options := mount.Options{
 		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
 		NoPassthrough: c.Passthrough == passthroughOff,
@@ -277,8 +281,8 @@ func (d *daemon) warnings() []string {
 			all = append(all, fmt.Sprintf("%s cannot be used now: %s", s.Name, s.Error))
 		}
 	}
-	if n := d.strayDrafts(); n > 0 && len(d.members) > 1 {
-		all = append(all, fmt.Sprintf("%s of a project that is not mounted now lie unsent in %s", count(n, "file"), d.caches.main.Stats().Dir))
+	if d.strays > 0 {
+		all = append(all, fmt.Sprintf("not in the store: %s of a source that is not mounted now, in %s; mount it with the others to send them", count(d.strays, "file"), d.caches.main.Stats().Dir))
 	}
 	return all
 }

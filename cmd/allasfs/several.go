@@ -175,15 +175,18 @@ func (m *member) heldReport(r fs.HeldReport) fs.HeldReport {
 	return r
 }
 
-// strayDrafts counts the drafts in the open cache folders of which no member is: their source was mounted with the others once.
+// strayDrafts counts the drafts in the open cache folders that no file system takes care of: their source was mounted with the others once.
 func (d *daemon) strayDrafts() int {
+	kept := map[string]bool{}
+	for _, f := range d.all() {
+		for _, x := range f.Status().Drafts {
+			kept[x.ID] = true
+		}
+	}
 	n := 0
 	for _, c := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
-		if c == nil {
-			continue
-		}
 		for _, x := range c.Drafts() {
-			if !slices.ContainsFunc(d.members, func(m *member) bool { return slices.Contains(m.stores, x.Target().Store) }) {
+			if !kept[x.ID()] {
 				n++
 			}
 		}
