@@ -48,6 +48,7 @@ type setup struct {
 	stall  time.Duration
 	retry  time.Duration
 	bucket string // "" = a new one
+	part   string // the name of the bucket's directory in a union; "" = it is the top
 }
 
 // buffer is a log that can be read while it is written.
@@ -121,7 +122,13 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.server, err = Mount(f, o.mount); err != nil {
+	if o.part == "" {
+		m.server, err = Mount(f, o.mount)
+	} else {
+		m.server, err = MountSeveral([]Part{{Name: o.part, FS: f}}, o.mount)
+		m.dir += "/" + o.part
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	m.cache, m.cacheDir, m.fs = c, o.cache.Dir, f

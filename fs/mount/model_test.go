@@ -210,10 +210,16 @@ func (x *machine) check(t *rapid.T) {
 	}
 }
 
-// TestModel takes random steps through the mount and of another client, and compares everything after each.
-func TestModel(t *testing.T) {
-	m := newMount(t, ttl(0))
-	s3test.Checks(t, 20)
+func TestModel(t *testing.T) { checkModel(t, newMount(t, ttl(0)), 20) }
+
+// A part of a union behaves as a mount of its own.
+func TestModelOfAPart(t *testing.T) {
+	checkModel(t, newMount(t, ttl(0), func(s *setup) { s.part = "part" }), 10)
+}
+
+// checkModel takes random steps through the mount and of another client, and compares everything after each.
+func checkModel(t *testing.T, m *mounted, checks int) {
+	s3test.Checks(t, checks)
 	rapid.Check(t, func(rt *rapid.T) {
 		m.s3.ResetCounts()
 		x := &machine{m: m, files: model{}}
