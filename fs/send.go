@@ -344,6 +344,7 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	}
 	unsure := false
 	if err == nil {
+		f.noteWhole(body.d, t, id, done)
 		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
 		unsure = err != nil && !refused(err)
 	}
