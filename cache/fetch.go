@@ -85,7 +85,7 @@ func (c *Cache) run(ft *fetch) {
 		err = fmt.Errorf("cache: %s/%s at %d: %w", ft.v.id.Bucket, ft.v.id.Key, ft.off, err)
 	}
 	c.mu.Lock()
-	c.sched.running--
+	c.sched.over(ft)
 	if err == nil {
 		c.sched.budget.raise()
 	}

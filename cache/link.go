@@ -14,6 +14,9 @@ type link struct {
 	delay float64 // seconds from a request to its answer; 0 = not known
 	least float64 // the same where nothing of ours is in the way: the shortest of late
 	rate  float64 // bytes a second of one connection, others beside it; 0 = not known
+
+	running int   // requests under way
+	bytes   int64 // of these
 }
 
 // link returns the link to a store, a new one the first time. The caller holds Cache.mu.

@@ -8,9 +8,10 @@ import (
 )
 
 // schedule is the downloads that wait for their turn. What a reader waits for goes first; read-ahead takes turns among the files, and leaves
-// a quarter of the requests to readers. Guarded by Cache.mu.
+// a quarter of the requests to readers. Of several stores none takes all (greedy). Guarded by Cache.mu.
 type schedule struct {
 	running int        // requests
+	bytes   int64      // of these
 	demand  []*fetch   // in order of arrival
 	ahead   []*version // that have read-ahead waiting, in order of their turns
 	streams map[*cursor]struct{}
@@ -74,17 +75,28 @@ func (c *Cache) slots() int {
 // dispatch starts what may start: enough requests free, enough memory. It is called after every change of these. The caller holds Cache.mu.
 func (c *Cache) dispatch() {
 	s := &c.sched
-	for len(s.demand) > 0 && s.running < s.budget.allowed() {
-		if !c.start(s.demand[0], true) {
+	for i := 0; i < len(s.demand) && s.running < s.budget.allowed(); {
+		ft := s.demand[i]
+		if s.greedy(ft, s.budget.allowed(), c.o.Memory) {
+			i++
+			continue
+		}
+		if !c.start(ft, true) {
 			return
 		}
 	}
-	for len(s.ahead) > 0 && s.running < c.slots() {
+	for passed := 0; passed < len(s.ahead) && s.running < c.slots(); {
 		ft := s.ahead[0].ahead[0]
+		if s.greedy(ft, c.slots(), c.o.Memory) {
+			s.turn()
+			passed++
+			continue
+		}
 		if !c.start(ft, ft.wants > 0) {
 			return
 		}
 		s.turn()
+		passed = 0
 	}
 }
 
@@ -98,7 +110,7 @@ func (c *Cache) start(ft *fetch, waited bool) bool {
 		c.mem.used += ft.n
 	}
 	c.sched.remove(ft)
-	c.sched.running++
+	c.sched.begun(ft)
 	ft.state = running
 	ft.ctx, ft.cancel = context.WithCancel(c.ctx)
 	c.work.Go(func() { c.run(ft) })

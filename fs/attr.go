@@ -39,6 +39,9 @@ func (f *FS) attrOf(n *node) Attr {
 	default:
 		a.Mode = syscall.S_IFREG | f.perm(n, 0o666)
 	}
+	if n.kind != kindLink && f.showsReadOnly(n) {
+		a.Mode &^= 0o222
+	}
 	if n.draft != nil {
 		a.Size = n.draft.Size()
 	}

@@ -8,6 +8,11 @@
 // `x/…`, an empty object of a directory's content type) read as the directory that they mean. mkdir writes a marker only when nothing comes
 // to lie below the directory within a second, and a marker that allasfs wrote goes when something does; a directory whose last child is removed
 // stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
+// Such a one is remembered in Options.Buckets and listed with the others, until the store does not know it (unlisted).
+//
+// Whether another project's bucket may be written to is learned: the first change that the store refuses makes it show read-only, for some minutes, unless
+// it took another change before (rights). A bucket whose name ends in _segments holds the parts of Swift large objects, and changes of it
+// end in EROFS unless Options.Segments is set.
 //
 // Modification time, mode and owner live in user metadata as rclone, the Swift client and s3fs write them; symbolic links are objects whose mode says
 // so, as s3fs has them. A listing tells none of this: until a file is looked up by itself it shows the object's date, and a link of another mount
@@ -74,7 +79,7 @@
 // What an earlier mount left for a name goes before the name is opened for writing here (FS.leftFirst). What cannot go by then, or when the name is removed
 // or renamed, never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede).
 //
-// Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, without a gate, and
+// Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and
 // ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.
 //
 // # Warming

@@ -18,6 +18,9 @@ import (
 // RootID is the node of the mount's top directory.
 const RootID uint64 = 1
 
+// IDBits is how many bits a node id takes at the most, so that who shows several file systems as one has room to tell them apart.
+const IDBits = 56
+
 // whole is the weight that excludes everybody else from a gate.
 const whole = 1 << 30
 
@@ -28,7 +31,10 @@ type Options struct {
 	Bucket   string // "" = the top directory lists the project's buckets
 	Prefix   string // within Bucket, "" or ending in a slash
 	Cache    *cache.Cache
+	Group    *Group // of the file systems of one mount with one cache; nil = this is the only one
 	ReadOnly bool
+	Segments bool   // buckets whose names end in _segments may be changed
+	Buckets  string // local file in which buckets that opened by name and are not listed are remembered; "" = for this mount only
 
 	WriteBack  bool          // close answers when the file is safe on the local disk; it is sent in the background
 	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
@@ -67,6 +73,9 @@ type FS struct {
 	parts    *semaphore.Weighted // bodies on their way up at once, all uploads together
 	smalls   *semaphore.Weighted // of files of up to smallFile bytes, which parts does not count
 
+	unlisted  unlisted
+	stopWrote func() // of Store.OnWrite
+
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
 
@@ -86,6 +95,7 @@ type FS struct {
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
+	rights   rights
 	ahead    aheads
 	visits   uint64    // files read for the first time since they were opened
 	idle     []*node   // that the kernel forgot, in that order; see keepIdle
@@ -122,6 +132,7 @@ func New(o Options) (*FS, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	known := o.Group.share(maxKnown, leastKnown)
 	f := &FS{
 		o: o, log: o.Logger, since: time.Now(), notifier: o.Notifier,
 		tree:     semaphore.NewWeighted(whole),
@@ -129,10 +140,10 @@ func New(o Options) (*FS, error) {
 		requests: semaphore.NewWeighted(maxRequests),
 		parts:    semaphore.NewWeighted(maxParts),
 		smalls:   semaphore.NewWeighted(queueSmall),
-		attrs:    cache.NewLRU[versionKey, knownAttrs](maxKnown),
-		heads:    cache.NewLRU[versionKey, headOfListed](maxKnown),
+		attrs:    cache.NewLRU[versionKey, knownAttrs](known),
+		heads:    cache.NewLRU[versionKey, headOfListed](known),
 		nodes:    make(map[uint64]*node),
-		nextID:   1 << 63,
+		nextID:   1 << (IDBits - 1),
 		later:    make(map[*node]time.Time),
 		wake:     make(chan struct{}, 1),
 		uploads:  make(map[*upload]struct{}),
@@ -143,10 +154,18 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
+		unlisted: unlisted{file: o.Buckets},
+		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.nodes[RootID] = f.newRoot()
+	o.Group.join(f)
 	o.Store.OnBusy(o.Cache.Busy)
+	o.Cache.Serve(o.Name)
+	f.stopWrote = o.Store.OnWrite(f.wroteTo)
+	if err := f.unlisted.load(); err != nil {
+		f.log.Warn("read the buckets that opened by name", "err", err)
+	}
 	f.adoptDrafts()
 	f.wg.Add(2)
 	go f.runLater()
@@ -157,7 +176,8 @@ func New(o Options) (*FS, error) {
 const (
 	maxRequests = 32     // see FS.requests
 	maxParts    = 16     // see FS.parts
-	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB
+	maxKnown    = 100000 // versions whose attributes are remembered, about 20 MB; shared with the file systems beside this one
+	leastKnown  = 5000   // of them, at the least
 	maxErrors   = 50     // kept for status
 	maxQueued   = 4096   // see Options.QueueFiles
 )
@@ -204,6 +224,8 @@ func (f *FS) Close(ctx context.Context) error {
 	f.mu.Unlock()
 	f.cancel()
 	f.wg.Wait()
+	f.stopWrote()
+	f.o.Group.leave(f)
 	f.mu.Lock()
 	var readers []*cache.File
 	for _, n := range f.nodes {

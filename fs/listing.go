@@ -268,7 +268,9 @@ func (f *FS) fetchBuckets(l *listing) error {
 		es[i] = entry{name: b.Name, dir: true, modified: b.Created.UnixNano()}
 	}
 	l.publish(es)
-	return nil
+	more, err := f.fetchUnlisted(l.ctx, es)
+	l.publish(more)
+	return err
 }
 
 // headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand.

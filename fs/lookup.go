@@ -305,6 +305,7 @@ func (f *FS) leave(n *node) {
 func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (entry, error) {
 	if p.bucket == "" {
 		_, err := f.o.Store.HeadBucket(ctx, nm)
+		f.rememberBucket(nm, err)
 		return entry{name: nm, dir: true}, err
 	}
 	f.mu.Lock()

@@ -139,7 +139,7 @@ func inode(p place, nm string) uint64 {
 		h.Write([]byte(s))
 		h.Write([]byte{0})
 	}
-	return h.Sum64() &^ (1 << 63)
+	return h.Sum64() & (1<<(IDBits-1) - 1)
 }
 
 // placeOf needs f.mu; for directories.

@@ -114,7 +114,7 @@ func (f *FS) open(ctx context.Context, n *node, flags uint32) (*Handle, error) {
 	}
 	h.sends = h.write || flags&syscall.O_TRUNC != 0
 	if h.sends {
-		if err := f.writable(); err != nil {
+		if err := f.writableIn(n.id, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +140,7 @@ func (f *FS) open(ctx context.Context, n *node, flags uint32) (*Handle, error) {
 
 // Create makes a file, or opens the one that is there (EEXIST with O_EXCL). The object comes to be at close. Adds a reference.
 func (f *FS) Create(ctx context.Context, parent uint64, nm string, flags uint32, mode uint32) (Attr, *Handle, error) {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(parent, nm); err != nil {
 		return Attr{}, nil, err
 	}
 	n, made, err := f.lookupOrMake(ctx, parent, nm, mode)

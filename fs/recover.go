@@ -18,7 +18,7 @@ import (
 // `allasfs recover`. Drafts of other stores are left alone.
 func (f *FS) adoptDrafts() {
 	for _, d := range f.o.Cache.Drafts() {
-		if d.Target().Store != f.o.Name {
+		if d.Target().Store != f.o.Name || !f.o.Group.claim(f, d) {
 			continue
 		}
 		f.mu.Lock()

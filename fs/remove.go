@@ -17,7 +17,7 @@ import (
 // Mkdir makes a directory; at the top of a project's mount a bucket. A directory is in the store as soon as anything below it is; an empty one gets
 // a marker within seconds. Adds a reference.
 func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (Attr, error) {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(parent, nm); err != nil {
 		return Attr{}, err
 	}
 	if err := f.absent(ctx, parent, nm); err != nil {
@@ -75,7 +75,7 @@ func (f *FS) makeBucket(ctx context.Context, nm string) error {
 
 // Rmdir removes an empty directory; at the top of a project's mount an empty bucket.
 func (f *FS) Rmdir(ctx context.Context, parent uint64, nm string) error {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(parent, nm); err != nil {
 		return err
 	}
 	n, err := f.lookup(ctx, parent, nm)
@@ -122,6 +122,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		if err := f.o.Store.RemoveBucket(ctx, p.bucket); err != nil {
 			return err
 		}
+		f.rememberBucket(p.bucket, os.ErrNotExist)
 	default:
 		marker, child, err := f.below(ctx, p)
 		if err != nil {
@@ -174,6 +175,11 @@ func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 	if n.kind == kindDir {
 		return syscall.EISDIR
 	}
+	if f.isStored(n) { // else it is here alone, and may go
+		if err := f.writableIn(parent, nm); err != nil {
+			return err
+		}
+	}
 	return f.detachedOn(ctx, n, func(ctx context.Context) error {
 		return f.exclusively(ctx, n, func() error {
 			if !f.isNamed(n, parent, nm) {
@@ -182,6 +188,13 @@ func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 			return f.removeFile(ctx, n)
 		})
 	})
+}
+
+// isStored tells whether the store holds an object of n.
+func (f *FS) isStored(n *node) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return n.obj.exists
 }
 
 // removeFile runs with n's gate held whole.

@@ -14,8 +14,13 @@ import (
 // Rename moves a file or directory within the mount, on the server; what newName named before is replaced, or os.ErrExist with noReplace. Buckets
 // are not renamed: EXDEV, so that mv copies.
 func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uint64, newName string, noReplace bool) error {
-	if err := f.writable(); err != nil {
-		return err
+	for _, at := range []struct {
+		dir  uint64
+		name string
+	}{{parent, nm}, {newParent, newName}} {
+		if err := f.writableIn(at.dir, at.name); err != nil {
+			return err
+		}
 	}
 	src, err := f.lookup(ctx, parent, nm)
 	if err != nil {

@@ -14,7 +14,19 @@ func (f *FS) roomCame() {
 }
 
 // roomComing tells whether drafts are on their way to the store, after which there is room for others, and returns what is closed when there may be some.
+// The drafts of the file systems beside this one count, too.
 func (f *FS) roomComing() (came <-chan struct{}, coming bool) {
+	came, coming = f.ownRoomComing()
+	for _, o := range f.o.Group.others(f) {
+		if coming {
+			break
+		}
+		came, coming = o.ownRoomComing()
+	}
+	return came, coming
+}
+
+func (f *FS) ownRoomComing() (came <-chan struct{}, coming bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	coming = f.sendings > 0 || len(f.resends) > 0 || f.queue.hopeful()

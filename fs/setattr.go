@@ -42,7 +42,7 @@ func (f *FS) Getattr(ctx context.Context, id uint64) (Attr, error) {
 // attributes follow within seconds, at fsync, or with the bytes when the file is closed. Directories and Swift large objects keep theirs for the
 // life of the mount only.
 func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr, error) {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(id, ""); err != nil {
 		return Attr{}, err
 	}
 	if c.Size != nil && h == nil {
@@ -141,7 +141,7 @@ func (f *FS) attrsStored(n *node, at knownAttrs, seq uint64) {
 
 // Symlink makes a symbolic link as s3fs stores it: an object whose mode says so and whose bytes are the target. Adds a reference.
 func (f *FS) Symlink(ctx context.Context, parent uint64, nm, target string) (Attr, error) {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(parent, nm); err != nil {
 		return Attr{}, err
 	}
 	if len(target) == 0 || len(target) >= 4096 {

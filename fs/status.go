@@ -23,7 +23,16 @@ type Status struct {
 	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
 
-	Passthrough Passthrough `json:"passthrough"` // filled in by who serves the kernel
+	Sources     []SourceState `json:"sources,omitempty"` // filled in by who mounts several file systems as one
+	Passthrough Passthrough   `json:"passthrough"`       // filled in by who serves the kernel
+}
+
+// SourceState is how one of several file systems of a mount is.
+type SourceState struct {
+	Name     string `json:"name"`            // of its directory
+	Source   string `json:"source"`          // PROJECT:BUCKET/PREFIX
+	Endpoint string `json:"endpoint"`        // URL
+	Error    string `json:"error,omitempty"` // why its store cannot be used, and what to do, "" = it can
 }
 
 // UploadState is a file on its way to the store.

@@ -161,7 +161,7 @@ func (f *FS) Removexattr(ctx context.Context, id uint64, name string) error {
 }
 
 func (f *FS) editXattr(ctx context.Context, id uint64, name string, flags uint32, e edit) error {
-	if err := f.writable(); err != nil {
+	if err := f.writableIn(id, ""); err != nil {
 		return err
 	}
 	n, err := f.node(id)

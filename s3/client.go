@@ -74,11 +74,12 @@ type Client struct {
 	retryFor time.Duration
 	log      *slog.Logger
 
-	reached atomic.Bool  // the store has answered once
-	form    atomic.Int32 // how the store wants If-Match: an etagForm
-	busy    busy
-	sums    sums
-	hedge   hedge
+	reached   atomic.Bool  // the store has answered once
+	form      atomic.Int32 // how the store wants If-Match: an etagForm
+	busy      busy
+	writeNews writeNews
+	sums      sums
+	hedge     hedge
 }
 
 // New returns a client. No request is sent. It fails on an endpoint that is no plain http or https URL, half a key pair, or an unreadable CAFile.

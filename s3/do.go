@@ -160,6 +160,7 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 	a := &answer{resp, w}
 	if resp.StatusCode/100 == 2 {
 		_ = r.sent(body) // a body that could not be read has no such answer
+		c.writeNews.note(r, nil)
 		return a, nil
 	}
 	// The transport may still be sending. The body is let go of after the reason is read: its end would close the connection.
@@ -171,6 +172,7 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 	}
 	e := answered(r, resp, text)
 	c.busy.note(e)
+	c.writeNews.note(r, e)
 	return nil, e
 }
 

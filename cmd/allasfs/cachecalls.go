@@ -17,11 +17,22 @@ var _ control.CacheDaemon = (*daemon)(nil)
 
 // Warm downloads what lies at and below paths of the mount.
 func (d *daemon) Warm(ctx context.Context, id string, paths []string, background bool) (fs.WarmState, error) {
-	run := d.fs.Warm
+	of, err := d.below(paths)
+	if err != nil {
+		return fs.WarmState{}, err
+	}
+	if len(of) != 1 {
+		return fs.WarmState{}, exit.New(exit.Usage, "call it once for each", "the paths lie in several projects of %s", d.config.Dir)
+	}
+	var m *member
+	for m, paths = range of {
+	}
+	run := m.fs.Warm
 	if background {
-		run = d.fs.WarmLater
+		run = m.fs.WarmLater
 	}
 	s, err := run(ctx, id, paths)
+	s = m.warmState(s)
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return s, err
@@ -32,15 +43,15 @@ func (d *daemon) Warm(ctx context.Context, id string, paths []string, background
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		return s, exit.New(exit.Failed, "", "%w", err)
 	}
-	return s, explain(err, d.profile, "")
+	return s, explain(err, m.profile, "")
 }
 
 // Evict takes what lies at and below paths of the mount out of the cache.
 func (d *daemon) Evict(_ context.Context, paths []string, all bool) (cache.Evicted, error) {
-	return d.fs.Evict(paths, all)
+	return d.evict(paths, all)
 }
 
 // Held tells what the cache holds at and below a path of the mount.
 func (d *daemon) Held(_ context.Context, path string, n int) (fs.HeldReport, error) {
-	return d.fs.Held(path, n)
+	return d.held(path, n)
 }

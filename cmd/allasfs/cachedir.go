@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +26,6 @@ import (
 
 	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/exit"
-	"allasfs/s3/profile"
 )
 
 const (
@@ -59,18 +59,6 @@ func cacheBase(env func(string) string) (string, error) {
 	return "", exit.New(exit.Cache, "set HOME, or give --cache-dir", "there is no place for the cache: HOME is not set")
 }
 
-// storeName identifies a project's data in a store: the same for every way in which its credentials are found, and no secret.
-func storeName(p *profile.Profile) string {
-	switch {
-	case p.Anonymous:
-		return p.Endpoint
-	case p.Project != "":
-		return p.Endpoint + "#" + p.Project
-	}
-	sum := sha256.Sum256([]byte(p.AccessKey))
-	return p.Endpoint + "#key-" + hex.EncodeToString(sum[:6])
-}
-
 // cacheFolder names the folder of a source: readable to people, unique by a hash.
 func cacheFolder(store string, src source) string {
 	sum := sha256.Sum256([]byte(store + "\x00" + src.path()))
@@ -97,6 +85,7 @@ func cacheFolder(store string, src source) string {
 type caches struct {
 	main *cache.Cache
 	left []*cache.Cache
+	name string // of the store in what main gets
 }
 
 // close closes all of them.
@@ -110,11 +99,12 @@ func (c caches) close() error {
 	return errors.Join(errs...)
 }
 
-// openCaches opens the cache folder of c, made if it is not there.
-func openCaches(c config, store string, logger *slog.Logger) (caches, error) {
+// openCaches opens the cache folder of c, made if it is not there; names are those of the store, the preferred one first. The folder of another name is
+// worked in when the preferred one has none, and held open beside it when drafts lie in it.
+func openCaches(c config, names []string, logger *slog.Logger) (caches, error) {
 	if c.CacheDir != "" {
 		one, err := openCache(c, c.CacheDir, logger)
-		return caches{main: one}, err
+		return caches{main: one, name: names[0]}, err
 	}
 	base, err := cacheBase(os.Getenv)
 	if err != nil {
@@ -123,7 +113,44 @@ func openCaches(c config, store string, logger *slog.Logger) (caches, error) {
 	if err := ownFolder(base); err != nil {
 		return caches{}, err
 	}
-	return openNumbered(c, filepath.Join(base, cacheFolder(store, c.Source)), logger)
+	return openNamed(c, base, presentFirst(base, names, c.Source), logger)
+}
+
+// presentFirst puts the first of the names that has a folder in base before the others.
+func presentFirst(base string, names []string, src source) []string {
+	for i, name := range names {
+		if _, err := os.Lstat(filepath.Join(base, cacheFolder(name, src))); err == nil {
+			return append([]string{name}, slices.Delete(slices.Clone(names), i, i+1)...)
+		}
+	}
+	return names
+}
+
+// openNamed opens the folder of the first name, and those of the others in which drafts lie.
+func openNamed(c config, base string, names []string, logger *slog.Logger) (caches, error) {
+	got, err := openNumbered(c, filepath.Join(base, cacheFolder(names[0], c.Source)), logger)
+	got.name = names[0]
+	for _, name := range names[1:] {
+		dir := filepath.Join(base, cacheFolder(name, c.Source))
+		if _, gone := os.Lstat(dir); gone != nil || err != nil {
+			continue
+		}
+		var more caches
+		if more, err = openNumbered(c, dir, logger); err != nil {
+			return caches{}, errors.Join(err, got.close())
+		}
+		for _, one := range append([]*cache.Cache{more.main}, more.left...) {
+			if len(one.Drafts()) > 0 {
+				got.left = append(got.left, one)
+			} else {
+				err = errors.Join(err, one.Close())
+			}
+		}
+	}
+	if err != nil {
+		return caches{}, errors.Join(err, got.close())
+	}
+	return got, nil
 }
 
 // ownFolder makes base, and refuses one that somebody else could have laid out for us in a place where all may write.

@@ -118,10 +118,10 @@ func TestCacheDirInUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "c")
 	c := config{CacheDir: dir, CacheSize: 1 << 20, SizeGiven: true}
 	log := slog.New(slog.DiscardHandler)
-	one, err := openCaches(c, "store", log)
+	one, err := openCaches(c, []string{"store"}, log)
 	fatal(t, err)
 	defer one.close()
-	_, err = openCaches(c, "store", log)
+	_, err = openCaches(c, []string{"store"}, log)
 	if e := exit.Of(err); e == nil || e.Code != exit.Cache || e.Hint == "" || !strings.Contains(e.Text, dir) {
 		t.Errorf("got %v, want an error about the cache folder with a hint", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -20,18 +21,19 @@ var _ control.Daemon = (*daemon)(nil)
 
 // Status is the mounted file system's and its mount's, with the drafts, uploads and errors of leftover cache folders.
 func (d *daemon) Status() fs.Status {
-	s := d.fs.Status()
-	s.Source = d.name
+	first := d.members[0]
+	s := first.status(first.fs.Status())
+	for _, m := range d.members[1:] {
+		s = add(s, m.status(m.fs.Status()))
+	}
+	s.Source, s.Sources = d.name, d.sources()
 	if d.server != nil {
 		s.Passthrough = d.server.Passthrough()
 	}
 	for _, f := range d.left {
-		more := f.Status()
-		s.Uploads = append(s.Uploads, more.Uploads...)
-		s.Drafts = append(s.Drafts, more.Drafts...)
-		s.Attrs = append(s.Attrs, more.Attrs...)
-		s.Errors = append(s.Errors, more.Errors...)
-		s.Queue = s.Queue.Plus(more.Queue)
+		more := f.of.status(f.Status())
+		more.Nodes, more.Handles, more.Warms = 0, 0, nil
+		s = add(s, more)
 	}
 	return s
 }
@@ -42,9 +44,21 @@ func (d *daemon) Sync(ctx context.Context, path string) error {
 		return path != "" && x.Name != path && !strings.HasPrefix(x.Name, path+"/")
 	})
 	var errs []error
-	for _, f := range d.all() {
-		errs = append(errs, f.SyncBelow(ctx, path))
+	of, rest := d.memberOf(path)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for _, f := range d.all() { // side by side: a store that does not answer holds up no other
+		if of != nil && f.of != of {
+			continue
+		}
+		all.Go(func() {
+			err := f.SyncBelow(ctx, rest)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
 	}
+	all.Wait()
 	err := errors.Join(errs...)
 	left := d.leftOf(pending)
 	switch {
@@ -128,7 +142,7 @@ func (d *daemon) RecoverDrop(ctx context.Context, id string) error {
 func (d *daemon) owner(id string) (*fs.FS, error) {
 	for _, f := range d.all() {
 		if slices.ContainsFunc(f.Status().Drafts, func(x fs.DraftState) bool { return x.ID == id }) {
-			return f, nil
+			return f.FS, nil
 		}
 	}
 	return nil, exit.New(exit.Usage, "see: allasfs recover list "+d.config.Dir, "no kept file has the number %q", id)

@@ -19,12 +19,15 @@ import (
 
 // config is all that a daemon needs to know; it holds no secret.
 type config struct {
-	Source  source
-	Dir     string // as mountpoint.Resolve returns it
-	Access  access
-	Options []string // -o
+	Source      source   // of a mount of one
+	Sources     []source // of a mount of several
+	AllProjects bool     // each project whose keys are found
+	Dir         string   // as mountpoint.Resolve returns it
+	Access      access
+	Options     []string // -o
 
 	ReadOnly   bool
+	Segments   bool // buckets of segments may be changed
 	AllowOther bool
 	UID, GID   uint32
 	Umask      octalMode
@@ -89,7 +92,9 @@ func addAccessFlags(cmd *cobra.Command, a *access) {
 func addMountFlags(cmd *cobra.Command, c *config) {
 	f := cmd.Flags()
 	f.BoolVarP(&c.Foreground, "foreground", "f", false, "stay in front, log to standard error")
+	f.BoolVar(&c.AllProjects, "all-projects", false, "mount every project whose keys are found, each as a directory")
 	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
+	f.BoolVar(&c.Segments, "segments", false, "let buckets whose names end in _segments be changed: they hold the parts of large files that Swift clients wrote")
 	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
 	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
 	f.Uint32Var(&c.GID, "gid", uint32(os.Getgid()), "group of files whose group is not stored")
@@ -111,6 +116,40 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.DurationVar(&c.StopTimeout, "stop-timeout", 0, "how long SIGTERM lets uploads go on; what is left stays in the cache folder (0 = no limit)")
 	f.StringArrayVarP(&c.Options, "options", "o", nil, "options as mount(8) gives them, e.g. ro,allow_other,uid=1000,ttl=5m")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print nothing when all is well")
+}
+
+// completeSeveral is complete for several sources, and for all projects; one source, or none, is that of complete.
+func (c *config) completeSeveral(cmd *cobra.Command, sources []string, dir string) error {
+	if len(sources) == 0 {
+		sources = []string{""}
+	}
+	one := ""
+	if len(sources) == 1 {
+		one = sources[0]
+	}
+	if err := c.complete(cmd, one, dir); err != nil {
+		return err
+	}
+	if c.AllProjects {
+		if c.Source != (source{}) || len(sources) > 1 {
+			return exit.New(exit.Usage, "leave one of them out", "--all-projects mounts every project as a whole, so no SOURCE can be named beside it")
+		}
+		return nil
+	}
+	if len(sources) == 1 {
+		return nil
+	}
+	if c.Access.Project != "" || c.Access.Profile != "" {
+		return exit.New(exit.Usage, "write PROJECT:BUCKET, or PROJECT: for a whole project", "of several sources each names its project itself")
+	}
+	for _, s := range sources {
+		src, err := parseSource(s)
+		if err != nil {
+			return err
+		}
+		c.Sources = append(c.Sources, src)
+	}
+	return nil
 }
 
 // complete fills in what the flags leave to derive: -o, paths made absolute, SOURCE and DIR.

@@ -10,15 +10,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
+	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
 	"allasfs/fs"
 	"allasfs/fs/mount"
-	"allasfs/s3"
-	"allasfs/s3/profile"
 )
 
 // daemon holds what a running mount is made of. Its fields are set while it starts and only read after that.
@@ -28,18 +29,26 @@ type daemon struct {
 	logFile string // "" = standard error
 	log     *slog.Logger
 
-	profile *profile.Profile
 	demo    *demoServer // nil but for `allasfs demo`
-	store   *s3.Client
+	members []*member   // one, or those of several sources
+	watches sync.WaitGroup
+	unwatch context.CancelFunc // ends watches; nil = there are none
 	caches  caches
-	fs      *fs.FS
-	left    []*fs.FS // of caches.left, never mounted
+	left    []leftFS // of drafts in caches.left or of another name, never mounted
+	group   *fs.Group
+	strays  int // drafts of which no member is
 	server  *mount.Server
 	control *control.Server
 
 	place   mountpoint.Mount // what the kernel calls the mount
 	stopped chan struct{}    // closed when files are in the store, or are not going to be
 	result  error            // of that; read after stopped is closed
+}
+
+// leftFS is a file system that is there for the drafts of a member alone.
+type leftFS struct {
+	*fs.FS
+	of *member
 }
 
 // serve mounts c.Dir and returns when the mount has ended. p is told when it answers, or what went wrong before that; nil = nobody waits.
@@ -95,7 +104,7 @@ func (d *daemon) findStore(ctx context.Context) error {
 		if d.demo, err = startDemoServer(ctx); err != nil {
 			return err
 		}
-		d.profile = d.demo.profile()
+		d.members = []*member{{source: d.config.Source, profile: d.demo.profile()}}
 		if d.config.CacheDir == "" {
 			d.config.CacheDir = filepath.Join(d.demo.dir, "cache")
 		}
@@ -104,53 +113,121 @@ func (d *daemon) findStore(ctx context.Context) error {
 		}
 	} else {
 		var err error
-		if d.profile, err = findProfile(d.config.Access); err != nil {
+		if d.members, err = findMembers(d.config); err != nil {
+			d.members = nil
 			return err
 		}
 	}
-	d.name = describe(d.profile, d.config.Source)
-	return askStore(ctx, d.profile, d.config.Source.Bucket)
+	first := d.members[0]
+	if first.name != "" {
+		d.name = severalName(d.config, d.members)
+		return d.watchMembers(ctx)
+	}
+	d.name = first.title()
+	return askStore(ctx, first.profile, first.source.Bucket)
+}
+
+// folder names the cache folder of the mount, and its log.
+func (d *daemon) folder() string {
+	if m := d.members[0]; m.name == "" {
+		return cacheFolder(storeName(m.profile), m.source)
+	}
+	return cacheFolder(severalStore(d.config, d.members), source{})
 }
 
 // openCache opens the store for good, and the cache folder.
 func (d *daemon) openCache(context.Context) error {
-	var err error
-	if d.store, err = openStore(d.profile, d.log); err != nil {
-		return explain(err, d.profile, "")
-	}
-	d.caches, err = openCaches(d.config, storeName(d.profile), d.log)
-	return err
-}
-
-// mount makes the file system and mounts it.
-func (d *daemon) mount(context.Context) error {
-	c := d.config
-	options := fs.Options{
-		Store: d.store, Name: storeName(d.profile), Bucket: c.Source.Bucket, Prefix: c.Source.Prefix,
-		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
-		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: queueFiles(), Overwrite: c.OnConflict == onConflictOverwrite,
-	}
-	var err error
-	if d.fs, err = fs.New(options); err != nil {
-		return err
-	}
-	for _, one := range d.caches.left {
-		options.Cache = one
-		left, err := fs.New(options)
-		if err != nil {
+	base, _ := cacheBase(os.Getenv) // none: keys go by what is known of them now
+	for _, m := range d.members {
+		if err := m.open(d.log); err != nil {
 			return err
 		}
-		d.left = append(d.left, left)
+		m.stores = storeNames(base, m.profile, d.log)
 	}
-	d.server, err = mount.Mount(d.fs, mount.Options{
+	names := d.members[0].stores
+	if d.members[0].name != "" {
+		names = []string{severalStore(d.config, d.members)}
+	}
+	var err error
+	if d.caches, err = openCaches(d.config, names, d.log); err != nil {
+		return err
+	}
+	if m := d.members[0]; m.name == "" {
+		m.stores = first(m.stores, d.caches.name)
+	}
+	return nil
+}
+
+// first is names with one of them before the others.
+func first(names []string, name string) []string {
+	return append([]string{name}, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })...)
+}
+
+// mount makes the file systems and mounts them.
+func (d *daemon) mount(context.Context) error {
+	c := d.config
+	d.group = fs.NewGroup(len(d.members))
+	var parts []mount.Part
+	for _, m := range d.members {
+		if err := d.makeFS(m); err != nil {
+			return err
+		}
+		p := mount.Part{Name: m.name, FS: m.fs}
+		if m.health != nil {
+			p.Down = m.health.down
+		}
+		parts = append(parts, p)
+	}
+	if len(parts) > 1 {
+		d.strays = d.strayDrafts()
+	}
+	options := mount.Options{
 		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
 		NoPassthrough: c.Passthrough == passthroughOff,
-	})
+	}
+	var err error
+	if parts[0].Name == "" {
+		d.server, err = mount.Mount(parts[0].FS, options)
+	} else {
+		d.server, err = mount.MountSeveral(parts, options)
+	}
 	if err != nil {
 		return exit.New(exit.Fuse, "'allasfs doctor' checks what mounting needs", "%s cannot be mounted: %w", c.Dir, err)
 	}
 	d.place, _, err = mountpoint.At(c.Dir)
 	return err
+}
+
+// makeFS makes the file system of m, and others, never mounted, for its drafts that lie in leftover folders or under another name of its store.
+func (d *daemon) makeFS(m *member) error {
+	c := d.config
+	options := fs.Options{
+		Store: m.store, Name: m.stores[0], Bucket: m.source.Bucket, Prefix: m.source.Prefix,
+		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
+		Group: d.group, Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
+		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite,
+	}
+	if m.name != "" {
+		options.Logger = d.log.With("at", m.name)
+	}
+	var err error
+	if m.fs, err = fs.New(options); err != nil {
+		return err
+	}
+	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
+		for i, name := range m.stores {
+			if one == d.caches.main && i == 0 || !slices.ContainsFunc(one.Drafts(), func(x *cache.Draft) bool { return x.Target().Store == name }) {
+				continue
+			}
+			options.Cache, options.Name = one, name
+			left, err := fs.New(options)
+			if err != nil {
+				return err
+			}
+			d.left = append(d.left, leftFS{left, m})
+		}
+	}
+	return nil
 }
 
 // openControl enters the registry and opens the control socket.
@@ -169,7 +246,9 @@ func (d *daemon) openControl(context.Context) error {
 
 // announce tells whoever waits that the mount answers.
 func (d *daemon) announce(s *streams, p *parent) error {
-	d.log.Info("mounted", "dir", d.config.Dir, "source", d.name, "profile", d.profile, "version", version(), "mode", d.server.Mode())
+	for _, m := range d.members {
+		d.log.Info("mounted", "dir", d.config.Dir, "source", m.title(), "profile", m.profile, "version", version(), "mode", d.server.Mode())
+	}
 	for _, w := range d.warnings() {
 		d.log.Warn(w)
 	}
@@ -187,12 +266,25 @@ func (d *daemon) announce(s *streams, p *parent) error {
 	return nil
 }
 
-// warnings are what the search for credentials found to tell.
+// warnings are what the search for credentials found to tell, and which stores cannot be used.
 func (d *daemon) warnings() []string {
-	if d.profile == nil {
-		return nil
+	var all []string
+	for _, m := range d.members {
+		for _, w := range m.profile.Warnings {
+			if !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
 	}
-	return d.profile.Warnings
+	for _, s := range d.sources() {
+		if s.Error != "" {
+			all = append(all, fmt.Sprintf("%s cannot be used now: %s", s.Name, s.Error))
+		}
+	}
+	if d.strays > 0 {
+		all = append(all, fmt.Sprintf("not in the store: %s of a source that is not mounted now, in %s; mount it with the others to send them", count(d.strays, "file"), d.caches.main.Stats().Dir))
+	}
+	return all
 }
 
 // notes are the lines that a person reads when the mount is up.

@@ -38,6 +38,7 @@ in the working directory). All of it is gone when you unmount: allasfs umount DI
 		ValidArgsFunction: completeDirs,
 	}
 	addMountFlags(cmd, &c)
+	_ = cmd.Flags().MarkHidden("all-projects") // it is defined
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir := "allasfs-demo"
 		if len(args) == 1 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,14 +76,23 @@ func (d *daemon) detach(gone <-chan struct{}) error {
 
 // finish sends what is pending and ends the file systems; what is left then is named.
 func (d *daemon) finish(ctx context.Context) error {
-	var errs []error
-	for _, f := range d.all() {
-		errs = append(errs, f.Close(ctx))
-	}
+	err := d.endAll(ctx)
 	if left := d.Status().Drafts; len(left) > 0 {
 		return exit.New(exit.NotSent, d.keptHint(),
-			"%s", unsent(left)).Because(errors.Join(errs...))
+			"%s", unsent(left)).Because(err)
 	}
+	return err
+}
+
+// endAll ends all file systems, side by side: a store that does not answer holds up no other.
+func (d *daemon) endAll(ctx context.Context) error {
+	all := d.all()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, f := range all {
+		wg.Go(func() { errs[i] = f.Close(ctx) })
+	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 
@@ -120,10 +130,7 @@ func (d *daemon) abandon() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstTimeout)
 	defer cancel()
-	for _, f := range d.all() {
-		errs = append(errs, f.Close(ctx))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.endAll(ctx))...)
 }
 
 // close gives back what the daemon holds beside its file systems.
@@ -133,8 +140,14 @@ func (d *daemon) close() error {
 		errs = append(errs, d.control.Close())
 	}
 	errs = append(errs, d.caches.close())
-	if d.store != nil {
-		d.store.Close()
+	if d.unwatch != nil {
+		d.unwatch()
+		d.watches.Wait()
+	}
+	for _, m := range d.members {
+		if m.store != nil {
+			m.store.Close()
+		}
 	}
 	if d.demo != nil {
 		errs = append(errs, d.demo.stop())
@@ -142,10 +155,13 @@ func (d *daemon) close() error {
 	return errors.Join(errs...)
 }
 
-// all are the file systems: the mounted one, and those of leftover cache folders.
-func (d *daemon) all() []*fs.FS {
-	if d.fs == nil {
-		return nil
+// all are the file systems: the mounted ones, and those for what earlier mounts left.
+func (d *daemon) all() []leftFS {
+	var all []leftFS
+	for _, m := range d.members {
+		if m.fs != nil {
+			all = append(all, leftFS{m.fs, m})
+		}
 	}
-	return append([]*fs.FS{d.fs}, d.left...)
+	return append(all, d.left...)
 }

@@ -23,7 +23,7 @@ func (d *daemon) openLog(detached bool) error {
 	file := d.config.LogFile
 	if file == "" && detached {
 		var err error
-		if file, err = defaultLog(os.Getenv, cacheFolder(storeName(d.profile), d.config.Source)); err != nil {
+		if file, err = defaultLog(os.Getenv, d.folder()); err != nil {
 			return err
 		}
 	}

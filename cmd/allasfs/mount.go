@@ -13,12 +13,16 @@ import (
 	"allasfs/cmd/allasfs/internal/mountpoint"
 )
 
-const mountLong = `Mount SOURCE on the directory DIR.
+const mountLong = `Mount SOURCE on the directory DIR, or several side by side.
 
 SOURCE is [PROJECT:][BUCKET[/PREFIX]]. Without it every bucket of the project is a directory
 of DIR; with BUCKET, DIR is that bucket; with BUCKET/PREFIX, the keys below that prefix.
 A bucket that another project shares is mounted by its name, or opened by its name
-below a mount of the whole project.
+below a mount of the whole project, which then lists it, later mounts too. It shows read-only once a write was refused.
+
+Several SOURCEs, and --all-projects, are directories of DIR: a bucket under its own name, a project under its name, one of LUMI-O as
+lumi-o:PROJECT. Each has its own keys and connections, and all share the cache. One whose keys are refused, or whose store does not
+answer, gives an error of its own; the mount fails only when none can be used. 'allasfs status' says how each is.
 
 The command returns when the mount answers, or prints why there is none. The daemon that
 stays behind ends with 'allasfs umount DIR', fusermount3 -u, or SIGTERM; each of them
@@ -32,34 +36,32 @@ and are tried again until they succeed; fsync(2), 'allasfs sync' and 'allasfs um
 'allasfs status' and 'allasfs sync' tell what could not be sent.
 
 Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE, draft_space=SIZE, write_back, on_conflict=keep|overwrite,
-passthrough=auto|off, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http,
+passthrough=auto|off, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, anonymous, insecure_http, segments, all_projects,
 nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
 What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`
 
 const mountExample = `  allasfs mount ~/allas                                   all buckets of the project chosen last with allas-conf
   allasfs mount project_2012345: ~/allas                  all buckets of this project
   allasfs mount --read-only genomes/human ~/genomes       one prefix of one bucket
+  allasfs mount --all-projects ~/allas                    every project whose keys are found, side by side
+  allasfs mount project_2012345: lumi-o: ~/data           a project of Allas beside one of LUMI-O
   allasfs mount --endpoint https://lumidata.eu ~/lumi     another store
   project_2012345:  /mnt/allas  fuse.allasfs  _netdev,nofail,allow_other,uid=1000  0 0     a line of /etc/fstab`
 
 func mountCommand(s *streams) *cobra.Command {
 	var c config
 	cmd := &cobra.Command{
-		Use:               "mount [flags] [SOURCE] DIR",
+		Use:               "mount [flags] [SOURCE…] DIR",
 		Short:             "Mount a project, a bucket or a prefix on a directory",
 		Long:              mountLong,
 		Example:           mountExample,
-		Args:              args(cobra.RangeArgs(1, 2)),
+		Args:              args(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: completeDirs,
 	}
 	addAccessFlags(cmd, &c.Access)
 	addMountFlags(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		src, dir := "", args[len(args)-1]
-		if len(args) == 2 {
-			src = args[0]
-		}
-		if err := c.complete(cmd, src, dir); err != nil {
+		if err := c.completeSeveral(cmd, args[:len(args)-1], args[len(args)-1]); err != nil {
 			return err
 		}
 		if err := checkSwapped(args); err != nil {

@@ -42,8 +42,9 @@ const defaultGrace = 25 * time.Second // Slurm's KillWait is 30 s
 
 // runFlags are those of `allasfs run` alone.
 type runFlags struct {
-	source, at string
-	grace      time.Duration
+	sources []string
+	at      string
+	grace   time.Duration
 }
 
 func runCommand(s *streams) *cobra.Command {
@@ -58,7 +59,7 @@ func runCommand(s *streams) *cobra.Command {
 	}
 	addAccessFlags(cmd, &c.Access)
 	addMountFlags(cmd, &c)
-	cmd.Flags().StringVar(&f.source, "source", "", "what is mounted, as for 'allasfs mount' (default: every bucket of the project)")
+	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "what is mounted, as for 'allasfs mount'; several are directories side by side (default: every bucket of the project)")
 	cmd.Flags().StringVar(&f.at, "at", "", "where it is mounted; made if it is not there (default: a new directory in $TMPDIR)")
 	cmd.Flags().DurationVar(&f.grace, "grace", defaultGrace, "how long after SIGTERM uploads may go on")
 	cmd.Flags().SetInterspersed(false) // the command's flags are its own
@@ -74,7 +75,7 @@ func runCommand(s *streams) *cobra.Command {
 			return runIn(cmd, s, &c, f, args)
 		}
 		c.Keeper = keeper
-		if err := c.complete(cmd, f.source, dir); err != nil {
+		if err := c.completeSeveral(cmd, f.sources, dir); err != nil {
 			return err
 		}
 		return start(cmd.Context(), s, c)
@@ -95,7 +96,7 @@ func runIn(cmd *cobra.Command, s *streams, c *config, f runFlags, words []string
 	if made {
 		defer func() { _ = os.Remove(dir) }() // not empty: somebody has put something there, which stays
 	}
-	if err := c.complete(cmd, f.source, dir); err != nil {
+	if err := c.completeSeveral(cmd, f.sources, dir); err != nil {
 		return err
 	}
 	if err := checkLocal(*c); err != nil {
@@ -208,8 +209,14 @@ func laterCommand(c config, cacheDir string) string {
 			words = append(words, f.name, shellWord(f.value))
 		}
 	}
+	if c.AllProjects {
+		words = append(words, "--all-projects")
+	}
 	if p := c.Source.path(); p != "" {
 		words = append(words, shellWord(p))
+	}
+	for _, src := range c.Sources {
+		words = append(words, shellWord(src.String()))
 	}
 	return strings.Join(append(words, "DIR"), " ")
 }

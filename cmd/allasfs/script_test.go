@@ -39,6 +39,7 @@ import (
 //	s3 slowread TIME|fast       each download takes so long
 //	s3 locked KEY               the object cannot be downloaded; ends with s3 fast
 //	s3 quota BYTES|none         what the buckets may hold
+//	s3 public BUCKET            everybody may read the bucket
 //	s3 clock OFFSET             the server's clock differs by so much
 const scripts = "testdata/script"
 
@@ -347,6 +348,8 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		}
 		s.SetQuota(n, -1)
+	case "public":
+		s.SetPublic(args[1], true)
 	case "clock":
 		d, err := time.ParseDuration(args[1])
 		ts.Check(err)

@@ -128,6 +128,9 @@ func (st state) print(b *strings.Builder) {
 		rights = "read only"
 	}
 	line("running", "since %s, pid %d, %s%s", r.Since.Local().Format("2006-01-02 15:04:05"), r.PID, rights, prefixed(", ", r.Mode))
+	for i, l := range sourceLines(r.Status.Sources) {
+		line(onlyFirst(i, "sources"), "%s", l)
+	}
 	c := r.Status.Cache
 	line("cache", "%s of %s, %s, %s%s", human(c.Used), human(c.Size), count(c.Files, "file"), hits(c.Hits, c.Misses), prefixed("; ", c.LastError))
 	line("", "%s", c.Dir)

@@ -26,15 +26,17 @@ func fillAttr(a fs.Attr, out *fuse.Attr) {
 }
 
 func (b *bridge) fillEntry(a fs.Attr, out *fuse.EntryOut) {
-	out.NodeId, out.Generation = a.ID, 0
+	out.NodeId, out.Generation = b.number(a.ID), 0
 	out.SetEntryTimeout(a.Valid)
 	out.SetAttrTimeout(a.Valid)
 	fillAttr(a, &out.Attr)
+	out.Attr.Ino = out.NodeId
 }
 
 func (b *bridge) fillAttrOut(a fs.Attr, out *fuse.AttrOut) {
 	out.SetTimeout(a.Valid)
 	fillAttr(a, &out.Attr)
+	out.Attr.Ino = b.number(a.ID)
 }
 
 // Lookup implements fuse.RawFileSystem. A name that does not exist is an entry too, of node 0, when it may be trusted for a while.

@@ -18,6 +18,7 @@ import (
 type bridge struct {
 	fuse.RawFileSystem
 	fs       *fs.FS
+	first    uint64        // added to node ids in what the kernel is told: 0, or the number of a part of a union
 	ttl      time.Duration // how long the kernel may trust names and attributes
 	log      *slog.Logger
 	notifier *notifier
@@ -41,6 +42,9 @@ func newBridge(f *fs.FS, log *slog.Logger) *bridge {
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	return b
 }
+
+// number is a node's id as the kernel has it.
+func (b *bridge) number(id uint64) uint64 { return b.first | id }
 
 // String implements fuse.RawFileSystem.
 func (b *bridge) String() string { return fsName }

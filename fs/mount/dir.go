@@ -70,6 +70,9 @@ func (b *bridge) readDir(cancel <-chan struct{}, in *fuse.ReadIn, add func(conte
 		if err != nil && off == in.Offset {
 			return b.status("readdir", d.node, err)
 		}
+		if e.Ino != 0 {
+			e.Ino = b.number(e.Ino)
+		}
 		if err != nil || !ok || !add(r, d.handle, int(off)-dots, e) {
 			return fuse.OK
 		}
@@ -111,7 +114,7 @@ func (b *bridge) addPlus(ctx context.Context, h *fs.DirHandle, i int, e fuse.Dir
 	case err != nil:
 		return out.AddDirLookupEntry(e) != nil
 	}
-	e.Ino, e.Mode = a.ID, a.Mode
+	e.Ino, e.Mode = b.number(a.ID), a.Mode
 	entry := out.AddDirLookupEntry(e)
 	if entry == nil {
 		b.fs.Forget(a.ID, 1)

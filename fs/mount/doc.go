@@ -94,6 +94,15 @@
 // never asked for again is data lost. An error that its errno does not explain, and every failed upload, is logged once with operation and path. A
 // panic becomes EIO, with its stack in the log.
 //
+// # Several file systems
+//
+// [MountSeveral] shows several file systems of package fs as the directories of one top directory: the projects of a user, stores side by side. A layer
+// above them does it (union), which finds by the upper bits of a node's number whom a request is for; node ids of package fs leave these free
+// ([allasfs/fs.IDBits]). So nothing in package fs asks whose store it is about, and no lock and no turn is shared by two stores; the other way, a
+// store in each node, would have put that question into every path from lookup to recover. What would touch two parts is EXDEV, the top itself cannot be
+// changed, and neither it nor the attributes of the parts' directories cost a request. A part is asked nothing while its store is known to be out of use
+// (Part.Down). The kernel's queue of read-ahead is one for the whole mount.
+//
 // # Mounting
 //
 // mount(2) is called directly where the kernel allows it (root, or a user namespace of its own), else fusermount3 does it; a directory /dev/fd/N stands for a FUSE connection that the caller has opened and

@@ -31,10 +31,12 @@ const collectsWrites = fuse.CAP_WRITEBACK_CACHE | fuse.CAP_DIRECT_IO_ALLOW_MMAP
 // Server is one mount that is being served.
 type Server struct {
 	fuse   *fuse.Server
-	bridge *bridge
-	dir    string // "" when somebody else mounted
-	direct bool   // mount(2), not fusermount3
-	ahead  string // the read-ahead that the kernel has, KiB, "" = not known
+	bridge *bridge            // the first of parts
+	parts  []*bridge          // one a file system
+	top    fuse.RawFileSystem // bridge, or the union of the parts
+	dir    string             // "" when somebody else mounted
+	direct bool               // mount(2), not fusermount3
+	ahead  string             // the read-ahead that the kernel has, KiB, "" = not known
 	served chan struct{}
 }
 
@@ -44,11 +46,17 @@ func Mount(f *fs.FS, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	b := newBridge(f, o.Logger)
+	return start(&Server{bridge: b, parts: []*bridge{b}, top: b}, o)
+}
+
+// start mounts the parts of s and serves them.
+func start(s *Server, o Options) (*Server, error) {
 	p, err := planOf(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bridge: newBridge(f, o.Logger), served: make(chan struct{})}
+	s.served = make(chan struct{})
 	fd, theirs := handedOver(o.Dir)
 	if !theirs {
 		p.dir = o.Dir
@@ -60,7 +68,7 @@ func Mount(f *fs.FS, o Options) (*Server, error) {
 		}
 		s.dir = p.dir
 	}
-	if err := s.serve(f, fd, o); err != nil {
+	if err := s.serve(fd, o); err != nil {
 		if s.dir != "" {
 			err = errors.Join(err, detach(s.dir))
 		}
@@ -70,32 +78,32 @@ func Mount(f *fs.FS, o Options) (*Server, error) {
 }
 
 // serve starts to answer the kernel.
-func (s *Server) serve(f *fs.FS, fd int, o Options) error {
-	b := s.bridge
+func (s *Server) serve(fd int, o Options) error {
 	level := slog.LevelWarn
 	if o.Debug {
 		level = slog.LevelDebug
 	}
 	wanted := uint64(extraCapabilities)
-	if f.KernelWrites() {
+	if s.bridge.fs.KernelWrites() {
 		wanted |= collectsWrites
 	}
-	server, err := fuse.NewServer(b, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
+	server, err := fuse.NewServer(s.top, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		Name: fsName, FsName: o.Source, Debug: o.Debug, Logger: slog.NewLogLogger(o.Logger.Handler(), level),
 		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: wanted, DisableSplice: true,
-		PanicHandler: b.panicked,
+		PanicHandler: s.bridge.panicked,
 	})
 	if err != nil {
 		return fmt.Errorf("the kernel's FUSE does not answer: %w", err)
 	}
 	s.fuse = server
-	b.collects = f.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
-	b.backings.start(server, noPassthrough(server, f.ReadOnly(), o.NoPassthrough))
-	b.notifier.start(server)
-	f.SetNotifier(b.notifier)
+	for _, b := range s.parts {
+		b.start(server, o)
+	}
 	go func() {
 		server.Serve()
-		s.ended(f)
+		for _, b := range s.parts {
+			b.ended()
+		}
 		close(s.served)
 	}()
 	if s.dir != "" {
@@ -107,16 +115,24 @@ func (s *Server) serve(f *fs.FS, fd int, o Options) error {
 	return nil
 }
 
+// start makes b ready for the kernel's first request.
+func (b *bridge) start(server *fuse.Server, o Options) {
+	b.collects = b.fs.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
+	b.backings.start(server, noPassthrough(server, b.fs.ReadOnly(), o.NoPassthrough))
+	b.notifier.start(numbered{server, b})
+	b.fs.SetNotifier(b.notifier)
+}
+
 // ended lets go of what the kernel will not close any more.
-func (s *Server) ended(f *fs.FS) {
-	f.SetNotifier(nil)
-	s.bridge.stop()
-	s.bridge.notifier.close()
-	for _, open := range s.bridge.files.drain() {
-		s.bridge.backings.release(open.handle.Node())
+func (b *bridge) ended() {
+	b.fs.SetNotifier(nil)
+	b.stop()
+	b.notifier.close()
+	for _, open := range b.files.drain() {
+		b.backings.release(open.handle.Node())
 		open.release()
 	}
-	for _, open := range s.bridge.dirs.drain() {
+	for _, open := range b.dirs.drain() {
 		open.release()
 	}
 }
@@ -174,7 +190,9 @@ func (s *Server) Unmount(lazy bool) error {
 	if err != nil || lazy {
 		return err
 	}
-	s.bridge.stop()
+	for _, b := range s.parts {
+		b.stop()
+	}
 	s.Wait()
 	return nil
 }
@@ -195,7 +213,14 @@ func (s *Server) unmount(lazy bool) error {
 func (s *Server) Wait() { <-s.served }
 
 // Passthrough tells how many files were opened past the daemon, or why none are.
-func (s *Server) Passthrough() fs.Passthrough { return s.bridge.backings.counts() }
+func (s *Server) Passthrough() fs.Passthrough {
+	sum := s.bridge.backings.counts()
+	for _, b := range s.parts[1:] {
+		more := b.backings.counts()
+		sum.Opens, sum.ByDaemon = sum.Opens+more.Opens, sum.ByDaemon+more.ByDaemon
+	}
+	return sum
+}
 
 // Mode says in words how the kernel serves the mount.
 func (s *Server) Mode() string {

@@ -3,6 +3,7 @@
 store.py manifest BUCKET   one JSON object: key -> [size, sha256 of the bytes, content type]
 store.py wipe BUCKET…      removes the buckets and all that is in them, open multipart uploads too
 store.py uploads BUCKET    the keys of the multipart uploads that nobody finished
+store.py share BUCKET      lets everybody list the bucket and read what is in it
 store.py put BUCKET KEY    writes standard input as one object
 """
 
@@ -64,12 +65,20 @@ def wipe(s3, *buckets):
         s3.delete_bucket(Bucket=bucket)
 
 
+def share(s3, bucket):
+    own = "arn:aws:s3:::" + bucket
+    allow = {"Effect": "Allow", "Principal": "*", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": [own, own + "/*"]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+
+
 def main(step, *args):
     s3 = connect()
     if step == "manifest":
         manifest(s3, *args)
     elif step == "wipe":
         wipe(s3, *args)
+    elif step == "share":
+        share(s3, *args)
     elif step == "uploads":
         print(*(u["Key"] for u in uploads(s3, *args)), sep="\n")
     elif step == "put":

@@ -1,0 +1,78 @@
+package fs
+
+import (
+	"sync"
+
+	"allasfs/cache"
+)
+
+// Group is the file systems of one mount, that share a cache and the daemon's memory: who waits for room among the drafts waits for the uploads of all.
+type Group struct {
+	of int
+
+	mu  sync.Mutex // taken with no other lock held
+	all map[*FS]struct{}
+
+	claimed map[*cache.Draft]struct{} // drafts of earlier mounts that one of them takes care of
+}
+
+// NewGroup makes a group, of that many mounted file systems.
+func NewGroup(of int) *Group {
+	return &Group{of: max(of, 1), all: make(map[*FS]struct{}), claimed: make(map[*cache.Draft]struct{})}
+}
+
+// share is how much of what there is for one file system is for each of the group, least at the least. A nil group is one file system.
+func (g *Group) share(all, least int) int {
+	if g == nil {
+		return all
+	}
+	return max(all/g.of, least)
+}
+
+// claim tells whether f takes care of a draft that an earlier mount left: of several file systems on one store the first that shows its file. One that is
+// alone takes care of all drafts of its store.
+func (g *Group) claim(f *FS, d *cache.Draft) bool {
+	if g == nil || g.of == 1 {
+		return true
+	}
+	if _, shown := f.pathOfKey(d.Target().Bucket, d.Target().Key); !shown {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, taken := g.claimed[d]
+	g.claimed[d] = struct{}{}
+	return !taken
+}
+
+func (g *Group) join(f *FS) {
+	if g != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.all[f] = struct{}{}
+	}
+}
+
+func (g *Group) leave(f *FS) {
+	if g != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.all, f)
+	}
+}
+
+// others are the file systems beside f.
+func (g *Group) others(f *FS) []*FS {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var list []*FS
+	for o := range g.all {
+		if o != f {
+			list = append(list, o)
+		}
+	}
+	return list
+}
