@@ -194,10 +194,22 @@ func (d *Draft) Attrs() Attrs {
 // SetAttrs counts as a change of the draft.
 func (d *Draft) SetAttrs(a Attrs) error {
 	a = a.clone()
-	return d.change(record{recAttrs, appendAttrs(nil, a)}, func() {
-		d.d.attrs, d.d.clean = a, false
-		d.gen++
-	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.alive(); err != nil {
+		return err
+	}
+	if a.ContentType != d.d.attrs.ContentType || !maps.Equal(a.Meta, d.d.attrs.Meta) {
+		if err := d.outdate(); err != nil {
+			return err
+		}
+	}
+	if err := d.log(record{recAttrs, appendAttrs(nil, a)}); err != nil {
+		return err
+	}
+	d.d.attrs, d.d.clean = a, false
+	d.gen++
+	return nil
 }
 
 // State is where the draft stands, and why.

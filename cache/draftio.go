@@ -46,6 +46,9 @@ func (d *Draft) prepare(off, n int64) (grown int64, err error) {
 	if err := d.alive(); err != nil {
 		return 0, err
 	}
+	if err := d.outdate(); err != nil {
+		return 0, err
+	}
 	if d.t.is(Local, off, n) {
 		return 0, nil
 	}
@@ -74,6 +77,9 @@ func (d *Draft) wrote(off, n, grown int64) error {
 
 // put records and makes a change of the table. The caller holds mu.
 func (d *Draft) put(p Piece) error {
+	if err := d.outdate(); err != nil {
+		return err
+	}
 	if err := d.log(record{recPiece, appendPieceTo(nil, p)}); err != nil {
 		return err
 	}
@@ -167,6 +173,9 @@ func (d *Draft) Truncate(size int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.alive(); err != nil || size == d.t.size {
+		return err
+	}
+	if err := d.outdate(); err != nil {
 		return err
 	}
 	if size > inlineMost {

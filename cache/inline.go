@@ -75,6 +75,9 @@ func (d *Draft) writeInline(p []byte, off int64) (done bool, err error) {
 	if !d.d.inline.on {
 		return false, nil
 	}
+	if err := d.outdate(); err != nil {
+		return true, err
+	}
 	n, before := int64(len(p)), d.t.local
 	more := max(off+n-int64(len(d.d.inline.mem)), 0)
 	if off > inlineMost || n > inlineMost-off || d.j.end+n > inlineJournal || !d.c.growInline(more) {

@@ -106,22 +106,35 @@ func (c *Cache) purge(v *version) {
 	}
 }
 
-// grab takes n bytes of the budget, and makes room for them: blocks that were read go first, and unread ones where somebody waits for the
-// new bytes or nobody came for the old ones in a while. The caller holds Cache.mu.
+// grab takes n bytes of the budget, and makes room for them. The caller holds Cache.mu.
 func (c *Cache) grab(n int64, waited bool) bool {
 	for c.mem.used+n > c.o.Memory {
-		b := c.mem.read.oldest
+		b := c.mem.victim(waited)
 		if b == nil {
-			b = c.mem.unread.oldest
-			if b == nil || !waited && time.Since(b.since) <= staleUnread {
-				return false
-			}
+			return false
+		}
+		if !b.used {
 			b.v.wasted(b.no)
 		}
 		c.discard(b)
 	}
 	c.mem.used += n
 	return true
+}
+
+// victim is the block that has to go, nil = none may: blocks that were read go first, then unread ones that nobody came for in a while. Where somebody
+// waits for the room others go as well, the last that came first: their readers are the farthest from them.
+func (m *memory) victim(waited bool) *block {
+	oldest := m.unread.oldest
+	switch {
+	case m.read.oldest != nil:
+		return m.read.oldest
+	case oldest == nil || time.Since(oldest.since) > staleUnread:
+		return oldest
+	case waited:
+		return m.unread.newest
+	}
+	return nil
 }
 
 // getBuffer returns n bytes, n being a block's length: full ones come from a pool.

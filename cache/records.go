@@ -158,7 +158,7 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.base, s.clean = d.base(), d.bool()
 		t.rebase(s.clean)
 	case recUpload:
-		s.upload = Upload{Bucket: d.string(), Key: d.string(), ID: d.string()}
+		s.upload = d.upload()
 	case recOrigin:
 		s.origin = d.origin()
 	case recBytes:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -271,6 +272,50 @@ func TestMemoryIsBounded(t *testing.T) {
 			checkMemory(t, c)
 		})
 	}
+}
+
+// A reader that waits takes the memory of what is read ahead for another, the far end of it: the other goes on from what lies before that.
+func TestMemoryTakenFromTheFarEnd(t *testing.T) {
+	o := testOptions(t)
+	const readers = 20
+	o.Size, o.Memory, o.Parallel = 0, 8*mib, 2*readers
+	c := mustOpen(t, o)
+	ahead, other := newSource(64*mib), newSource(3*20*128*kib)
+	f := c.File(testID, int64(len(ahead.data)), ahead)
+	defer f.Close()
+	const step = 128 * kib
+	at := 0
+	for ; at < 8*mib; at += step { // the window is wide by then
+		readRange(t, f, ahead, at, step)
+	}
+	settled(t, c)
+	ahead.take()
+	g := c.File(ID{Store: "s", Bucket: "b", Key: "other", ETag: "e"}, int64(len(other.data)), other)
+	defer g.Close()
+	var wg sync.WaitGroup
+	var asked atomic.Int32
+	all := make(chan struct{})
+	other.setHook(func(_ context.Context, _ call, b io.Reader) (io.Reader, error) {
+		if asked.Add(1) == readers {
+			close(all)
+		}
+		<-all // all of them have their memory at once
+		return b, nil
+	})
+	for _, i := range rand.New(rand.NewPCG(1, 1)).Perm(readers) {
+		wg.Go(func() { readRange(t, g, other, 3*i*step, step) })
+	}
+	wg.Wait()
+	settled(t, c)
+	for end := at + mib; at < end; at += step {
+		readRange(t, f, ahead, at, step)
+	}
+	for _, call := range ahead.take() {
+		if call.off < int64(at) {
+			t.Errorf("%d bytes from %d were asked for again, before %d", call.n, call.off, at)
+		}
+	}
+	checkMemory(t, c)
 }
 
 // checkMemory compares the count of bytes in memory with the blocks.

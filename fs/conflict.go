@@ -19,6 +19,11 @@ func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors
 // before tells. With Options.Overwrite another client's version is replaced, as long as what the draft takes from the version that it was made from can
 // be had.
 func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
+	if d.Upload().ETag != "" { // an earlier sending may have ended with this: what it took from its base would be gone
+		if there, ok := f.sentBefore(ctx, d); ok {
+			return there, true, nil
+		}
+	}
 	sent, err = f.store(ctx, d, path, o)
 	if isConflict(err) {
 		if there, ok := f.sentBefore(ctx, d); ok {

@@ -292,6 +292,15 @@ func (f *FS) noteUpload(d *cache.Draft, u cache.Upload) {
 	}
 }
 
+// noteWhole journals what ETag the object will have, before the store is asked to make it: it may do so and the answer be lost with the daemon.
+func (f *FS) noteWhole(d *cache.Draft, t cache.Target, id string, parts []s3.Part) {
+	etag, err := s3.WholeETag(parts)
+	if err != nil {
+		return // Complete says so
+	}
+	f.noteUpload(d, cache.Upload{Bucket: t.Bucket, Key: t.Key, ID: id, ETag: etag})
+}
+
 // abortLeft aborts the upload that a crash left of a draft that was still open: nobody can be about to complete it.
 func (f *FS) abortLeft(d *cache.Draft) {
 	u := d.Upload()

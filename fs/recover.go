@@ -145,6 +145,9 @@ func (f *FS) sentBefore(ctx context.Context, d *cache.Draft) (s3.Object, bool) {
 	if src, ok := wholeCopy(d); ok && h.ETag == src.ETag {
 		return h, true
 	}
+	if etag := d.Upload().ETag; etag != "" && h.ETag == etag {
+		return h, true
+	}
 	etag, err := f.etagOf(ctx, d)
 	return h, err == nil && etag == h.ETag
 }

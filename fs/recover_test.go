@@ -84,6 +84,36 @@ func TestCrashAfterTheStoreHadIt(t *testing.T) {
 	}
 }
 
+// TestCrashAfterAPartialUpdate: the same of a change whose other bytes were copied from the version before, which is gone then.
+func TestCrashAfterAPartialUpdate(t *testing.T) {
+	w := newWorld(t)
+	data := random(40 << 20)
+	w.srv.PutObject("data", "f", data, nil)
+	h := must[*Handle](t)(w.open("f", syscall.O_WRONLY))
+	must[int](t)(h.WriteAt(t.Context(), []byte("changed"), 39<<20))
+	copy(data[39<<20:], "changed")
+	w.srv.FaultOnce("CompleteMultipartUpload", s3test.Fault{After: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	w.wantErr(h.Flush(ctx), context.DeadlineExceeded)
+	w.crash()
+	if !bytes.Equal(w.object("f"), data) {
+		t.Fatal("the store does not have it yet")
+	}
+	w.srv.ResetCounts()
+	w.start()
+	w.eventually(func() bool { return len(w.f.Status().Drafts) == 0 })
+	if e := w.f.Status().Errors; len(e) > 0 {
+		t.Errorf("errors: %+v", e)
+	}
+	if n := w.srv.Count("CreateMultipartUpload"); n > 0 {
+		t.Errorf("%d uploads of what is there already", n)
+	}
+	if got := must[[]byte](t)(w.read("f")); !bytes.Equal(got, data) {
+		t.Error("read back wrong")
+	}
+}
+
 // TestKeptFilesOfThisMount: a file that could not be sent is shown, and can be saved, sent and dropped while the mount goes on.
 func TestKeptFilesOfThisMount(t *testing.T) {
 	w := newWorld(t)

@@ -210,9 +210,12 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return os.ErrNotExist
 	}
 	bucket, key := f.keyOf(n)
-	stored := n.obj.exists
+	stored, perhaps := n.obj.exists, n.perhaps
 	f.mu.Unlock()
 	letGo, err := f.supersede(ctx, bucket, key)
+	if err == nil && !stored {
+		stored, err = f.isThere(ctx, bucket, key, perhaps)
+	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))
 		if err == nil {

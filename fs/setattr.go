@@ -38,12 +38,15 @@ func (f *FS) Getattr(ctx context.Context, id uint64) (Attr, error) {
 	return f.attrOf(n), nil
 }
 
-// Setattr changes what c names; h is the open handle it came through, or nil. A new size without a handle is in the store when it returns; other
+// Setattr changes what c names, ESTALE when the name is another file's by now; h is the open handle it came through, or nil. A new size without a handle is in the store when it returns; other
 // attributes follow within seconds, at fsync, or with the bytes when the file is closed. Directories and Swift large objects keep theirs for the
 // life of the mount only.
 func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr, error) {
 	if err := f.writableIn(id, ""); err != nil {
 		return Attr{}, err
+	}
+	if c.Size != nil && h == nil {
+		f.leftOfNode(ctx, id)
 	}
 	n, err := f.node(id)
 	if err != nil {

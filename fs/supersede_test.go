@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"errors"
 	"slices"
 	"syscall"
 	"testing"
@@ -122,6 +123,34 @@ func TestWriteAfterTheLeft(t *testing.T) {
 	w.ok(w.write("f", []byte(" second"), 0, syscall.O_CREAT|syscall.O_APPEND))
 	w.ok(w.f.Sync(t.Context()))
 	if got := string(w.object("f")); got != "first second" {
+		t.Errorf("object %q", got)
+	}
+	if kept := w.f.Status().Drafts; len(kept) != 0 {
+		t.Errorf("kept: %+v", kept)
+	}
+}
+
+// TestTruncateAfterTheLeft: nor is who cuts it off without opening it.
+func TestTruncateAfterTheLeft(t *testing.T) {
+	w := newWorld(t, later)
+	w.srv.PutObject("data", "f", []byte("stored"), nil)
+	w.ok(w.write("f", []byte("left"), 0, syscall.O_TRUNC))
+	w.crash()
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "PutObject" {
+			return &s3test.Fault{Before: 100 * time.Millisecond}
+		}
+		return nil
+	})
+	w.start(later)
+	size := int64(2)
+	_, err := w.f.Setattr(t.Context(), w.hold("f").ID, nil, Change{Size: &size})
+	if errors.Is(err, syscall.ESTALE) { // the kernel looks the name up again
+		_, err = w.f.Setattr(t.Context(), w.hold("f").ID, nil, Change{Size: &size})
+	}
+	w.ok(err)
+	w.ok(w.f.Sync(t.Context()))
+	if got := string(w.object("f")); got != "le" {
 		t.Errorf("object %q", got)
 	}
 	if kept := w.f.Status().Drafts; len(kept) != 0 {

@@ -22,6 +22,7 @@ const (
 	xattrState  = xattrOwn + "state"  // see FS.StateOf
 	xattrCached = xattrOwn + "cached" // bytes on the local disk
 	xattrError  = xattrOwn + "error"  // why it could not be sent, in plain words
+	xattrLink   = xattrOwn + "link"   // a URL by which anybody may download the stored version, for a day; .SECONDS after it: for so long
 )
 
 // Flags of setxattr(2).
@@ -39,6 +40,9 @@ func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
 		v = f.versionOf(n)
 	}
 	f.mu.Unlock()
+	if name == xattrLink || strings.HasPrefix(name, xattrLink+".") {
+		return f.linkTo(v, strings.TrimPrefix(name[len(xattrLink):], "."))
+	}
 	state, reason := f.StateOf(id)
 	switch name {
 	case xattrETag:

@@ -67,6 +67,7 @@ func (c Config) withDefaults() Config {
 type Client struct {
 	base     *url.URL
 	sign     func(*http.Request) *http.Request // holds the credentials, so that no verb of fmt can print them
+	presign  func(r *http.Request, seconds int64) *http.Request
 	rt       http.RoundTripper
 	idle     interface{ CloseIdleConnections() }
 	stall    time.Duration
@@ -95,7 +96,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl := &Client{base: base, rt: t, idle: t, stall: c.StallTimeout, retryFor: c.RetryFor, log: c.Logger, sign: signAs(c)}
+	cl := &Client{base: base, rt: t, idle: t, stall: c.StallTimeout, retryFor: c.RetryFor, log: c.Logger, sign: signAs(c), presign: presignAs(c)}
 	if c.Wrap != nil {
 		cl.rt = c.Wrap(t)
 	}

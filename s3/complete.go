@@ -26,7 +26,7 @@ func (c *Client) Complete(ctx context.Context, bucket, key, uploadID string, par
 		return Object{}, err
 	}
 	parts = slices.SortedFunc(slices.Values(parts), func(a, b Part) int { return cmp.Compare(a.Number, b.Number) })
-	want, err := wholeETag(parts)
+	want, err := WholeETag(parts)
 	if err != nil {
 		return Object{}, fail(r, err)
 	}
@@ -124,8 +124,9 @@ func wasGone(err error) error {
 	return nil
 }
 
-// wholeETag is the ETag of an object made of parts: the MD5 of their MD5s and their number.
-func wholeETag(parts []Part) (string, error) {
+// WholeETag is the ETag that Complete makes an object of parts have: the MD5 of their MD5s, in the order given, and their number. ErrCorrupt when a part
+// has no MD5.
+func WholeETag(parts []Part) (string, error) {
 	if len(parts) == 0 {
 		return "", fmt.Errorf("%w: no parts", errRefused)
 	}

@@ -81,6 +81,15 @@ func (r *request) setBody(b []byte) { r.src, r.size = bytes.NewReader(b), int64(
 
 // build makes the signed HTTP request of one try, body being nil where there is none.
 func (c *Client) build(ctx context.Context, r *request, body *payload) *http.Request {
+	req := c.sign(c.unsigned(ctx, r, body))
+	if req.ContentLength >= expectFrom {
+		req.Header.Set("Expect", "100-continue") // unsigned: a proxy may take it away
+	}
+	return req
+}
+
+// unsigned is build without the signature.
+func (c *Client) unsigned(ctx context.Context, r *request, body *payload) *http.Request {
 	u := *c.base
 	u.Path = "/"
 	if r.bucket != "" {
@@ -101,10 +110,6 @@ func (c *Client) build(ctx context.Context, r *request, body *payload) *http.Req
 	}
 	if r.size > 0 {
 		req.Body, req.ContentLength = body, r.size
-	}
-	req = c.sign(req)
-	if req.ContentLength >= expectFrom {
-		req.Header.Set("Expect", "100-continue") // unsigned: a proxy may take it away
 	}
 	return req
 }

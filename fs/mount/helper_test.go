@@ -81,10 +81,10 @@ func each(t *testing.T, f func(t *testing.T, m *mounted), change ...func(*setup)
 	s3test.Each(t, func(t *testing.T, e s3test.Endpoint) { f(t, mountOn(t, e, change...)) })
 }
 
-// newMount mounts a new bucket of a new embedded server.
 // kernelWritesEnv, set to anything, lets the kernel collect writes on every mount of the tests.
 const kernelWritesEnv = "ALLASFS_TEST_KERNEL_WRITES"
 
+// newMount mounts a new bucket of a new embedded server.
 func newMount(t testing.TB, change ...func(*setup)) *mounted {
 	t.Helper()
 	return mountOn(t, s3test.Of(t, s3test.New(t)), change...)
