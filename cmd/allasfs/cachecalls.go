@@ -25,7 +25,7 @@ func (d *daemon) Warm(ctx context.Context, id string, paths []string, background
 		return fs.WarmState{}, exit.New(exit.Usage, "call it once for each", "the paths lie in several projects of %s", d.config.Dir)
 	}
 	var m *member
-	for m, paths = range of {
+	for m, paths = range of { // the only one
 	}
 	run := m.fs.Warm
 	if background {
