@@ -18,7 +18,6 @@ func TestOtherUsers(t *testing.T) {
 	}
 	f := &fake{}
 	s, _, _ := serve(t, f)
-	defer s.Close()
 	socket := s.Record().Socket
 	fatal(t, os.Chmod(filepath.Dir(socket), 0o755))
 	if _, err := askAs(65534, socket); !errors.Is(err, syscall.EACCES) {
@@ -31,6 +30,7 @@ func TestOtherUsers(t *testing.T) {
 	if got, err := askAs(0, socket); got == "" || err != nil {
 		t.Errorf("the owner: %q, %v", got, err)
 	}
+	fatal(t, s.Close())
 	if len(f.calls) != 1 {
 		t.Errorf("calls: %q", f.calls)
 	}
