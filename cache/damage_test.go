@@ -106,6 +106,34 @@ func TestCutWhileInUse(t *testing.T) {
 	}
 }
 
+// A data file that is cut while a run of blocks is being written to it: the run does not count, and the rest is compared with its checksums.
+func TestCutWhileWritten(t *testing.T) {
+	o := testOptions(t)
+	c := mustOpen(t, o)
+	s := newSource(4 * mib)
+	f := c.File(testID, int64(len(s.data)), s)
+	defer f.Close()
+	if err := f.Fill(t.Context(), 0, 3*mib); err != nil {
+		t.Fatal(err)
+	}
+	v, d := f.v, f.v.disk.Load()
+	size, err := v.beforeWrite(d)
+	if err != nil || size != int64(len(s.data)) || !v.checked.get(0) {
+		t.Fatalf("%d bytes, %v, checked: %t", size, err, v.checked.get(0))
+	}
+	if err := v.afterWrite(d, size, 4*mib); err != nil {
+		t.Error(err)
+	}
+	cut(t, filepath.Join(o.Dir, dataName(testID.name())), mib)
+	if _, err := d.data.WriteAt(s.data[3*mib:3*mib+4096], 3*mib); err != nil { // part of the run
+		t.Fatal(err)
+	}
+	if err := v.afterWrite(d, size, 4*mib); !errors.Is(err, errCut) {
+		t.Errorf("%v, want %v", err, errCut)
+	}
+	readRange(t, f, s, 0, 3*mib)
+}
+
 // A pack that is cut while it is in use takes nothing more behind its end, and what it lost is fetched again.
 func TestPackCutWhileInUse(t *testing.T) {
 	o := testOptions(t)

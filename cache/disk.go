@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"errors"
 	"io"
+	"os"
 )
 
 // readDisk reads from the data file as far as blocks are present, and returns how much: 0 when the first block is not. It allocates
@@ -67,11 +69,28 @@ func (v *version) readFailed(first, last int64, err error) {
 }
 
 // beforeWrite distrusts what is in a data file that somebody else has cut: the next block that is written behind its end would leave a hole,
-// which reads as zeros. The caller holds version.writing.
-func (v *version) beforeWrite(d *diskFile) error {
+// which reads as zeros. It returns the size of the file. The caller holds version.writing.
+func (v *version) beforeWrite(d *diskFile) (size int64, err error) {
 	info, err := d.data.Stat()
-	if err == nil && info.Size() < min(v.present.end()*v.c.o.BlockSize, v.size) {
+	if err != nil {
+		return 0, err
+	}
+	if info.Size() < min(v.present.end()*v.c.o.BlockSize, v.size) {
 		v.distrust()
+	}
+	return info.Size(), nil
+}
+
+// errCut tells that somebody else cuts a data file that is being written.
+var errCut = errors.New("the file was cut by somebody else")
+
+// afterWrite is errCut when the data file, which had size bytes and was written up to end, is shorter than that: it was cut meanwhile, and what was
+// written may be gone as well.
+func (v *version) afterWrite(d *diskFile, size, end int64) error {
+	info, err := d.data.Stat()
+	if err == nil && info.Size() < max(size, end) {
+		v.distrust()
+		err = &os.PathError{Op: "write", Path: d.data.Name(), Err: errCut}
 	}
 	return err
 }

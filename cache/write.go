@@ -195,7 +195,8 @@ func (c *Cache) store(v *version, run []*block) error {
 	defer c.account(v, d, reserved)
 	v.writing.Lock()
 	defer v.writing.Unlock()
-	if err := v.beforeWrite(d); err != nil {
+	size, err := v.beforeWrite(d)
+	if err != nil {
 		return err
 	}
 	records := make([]byte, 0, len(run)*recordSize)
@@ -208,6 +209,10 @@ func (c *Cache) store(v *version, run []*block) error {
 		if err := pwritev(d.data, vec, part[0].no*c.o.BlockSize); err != nil {
 			return err
 		}
+	}
+	last := run[len(run)-1]
+	if err := v.afterWrite(d, size, last.no*c.o.BlockSize+int64(last.size)); err != nil {
+		return err
 	}
 	if _, err = d.index.WriteAt(records, recordOff(run[0].no)); err != nil {
 		return err

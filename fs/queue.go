@@ -229,6 +229,7 @@ func (f *FS) sendQueued(q *queued) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.roomCame() // or none is to be waited for any more
 	f.queue.gave(q)
 	if q.d != nil && errors.Is(err, syscall.ESTALE) {
 		f.unseen[q.d.ID()] = struct{}{}

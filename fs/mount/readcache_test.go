@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -65,6 +66,13 @@ func TestReadingWithDamagedCache(t *testing.T) {
 			whole := pattern{size: int64(len(data)), reads: cursors(1, mib)}
 			m.readPattern(t, whole, data)
 			m.forget(t, "d/f")
+			p := make([]byte, 20)
+			if !eventually(func() bool { // what is cut while the last block is being written cannot be told
+				n, err := unix.Getxattr(m.path("d/f"), "user.allasfs.cached", p)
+				return err == nil && string(p[:n]) == strconv.Itoa(len(data))
+			}) {
+				t.Fatalf("%s bytes are cached", p)
+			}
 			spoilt := 0
 			ok(t, eachFile(m.cacheDir, func(path string, size int64) error {
 				if size < mib {
