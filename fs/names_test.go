@@ -93,12 +93,37 @@ func TestOddKeys(t *testing.T) {
 			t.Errorf("%q after a write through %q: %q", k, p, got)
 		}
 	}
-	for p, k := range seen {
-		w.ok(w.unlink(p))
-		if _, err := w.srv.Object("data", k); err == nil {
-			t.Errorf("%q is still there after unlink of %q", k, p)
+}
+
+// TestOddKeysMoved: each is renamed to a plain name, back, and removed, while its neighbours are there.
+func TestOddKeysMoved(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	for _, k := range oddKeys {
+		w.srv.PutObject("data", k, []byte("of "+k), nil)
+	}
+	// has tells whether an object is there, with its own bytes.
+	has := func(key, of string) bool {
+		o, err := w.srv.Object("data", key)
+		return err == nil && string(o.Data) == "of "+of
+	}
+	for i, k := range oddKeys {
+		beside := slices.ContainsFunc(oddKeys, func(o string) bool { return strings.HasPrefix(o, k+"/") }) // a directory, which outlasts what is in it
+		path, plain := name.Path(k, beside), fmt.Sprintf("plain%d", i)
+		if err := w.rename(path, plain); err != nil || !has(plain, k) || has(k, k) {
+			t.Errorf("rename %q to %q: %v, there %t, still %t", path, plain, err, has(plain, k), has(k, k))
+			continue
 		}
-		break
+		if strings.Contains(path, "%{+}/") { // the directory that continued it went with it
+			w.ok(w.unlink(plain))
+			continue
+		}
+		if err := w.rename(plain, path); err != nil || !has(k, k) || has(plain, k) {
+			t.Errorf("rename %q to %q: %v, there %t, still %t", plain, path, err, has(k, k), has(plain, k))
+			continue
+		}
+		if err := w.unlink(path); err != nil || has(k, k) {
+			t.Errorf("unlink %q: %v, still there: %t", path, err, has(k, k))
+		}
 	}
 }
 
