@@ -75,7 +75,7 @@ type node struct {
 	obj         object
 	last        s3.Version   // of a detached file: where its bytes are
 	draft       *cache.Draft // not nil: local changes that are not in the store
-	perhaps     string       // ETag of what the store may have of them all the same: a sending of ours failed, and an answer may have been lost
+	perhaps     []string     // ETags of what the store may have of them all the same: sendings of ours failed, and an answer may have been lost
 	reader      *cache.File  // of obj, opened at first use
 	handles     int          // open
 	writers     int          // of them for writing

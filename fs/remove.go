@@ -210,11 +210,11 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return os.ErrNotExist
 	}
 	bucket, key := f.keyOf(n)
-	stored, perhaps := n.obj.exists, n.perhaps
+	stored := n.obj.exists
 	f.mu.Unlock()
 	letGo, err := f.supersede(ctx, bucket, key)
 	if err == nil && !stored {
-		stored, err = f.isThere(ctx, bucket, key, perhaps)
+		_, stored, err = f.isThere(ctx, n, bucket, key)
 	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))
