@@ -97,12 +97,13 @@ type FS struct {
 	space    spaceCache
 	rights   rights
 	ahead    aheads
-	visits   uint64    // files read for the first time since they were opened
-	idle     []*node   // that the kernel forgot, in that order; see keepIdle
-	finished []*walker // that looked ahead to the end of a directory, the latest last
-	sweeps   []*sweep  // tree walks that are followed, the newest last
-	closed   bool      // no new work is taken
-	ended    bool      // Close waits for the last goroutines: none may be added to wg
+	visits   uint64                // files read for the first time since they were opened
+	idle     []*node               // that the kernel forgot, in that order; see keepIdle
+	finished []*walker             // that looked ahead to the end of a directory, the latest last
+	moves    map[*dirMove]struct{} // directories that are being renamed
+	sweeps   []*sweep              // tree walks that are followed, the newest last
+	closed   bool                  // no new work is taken
+	ended    bool                  // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
@@ -151,6 +152,7 @@ func New(o Options) (*FS, error) {
 		resends:  make(map[string]*sendOp),
 		earlies:  make(map[string]*early),
 		copies:   make(map[string]*cache.Draft),
+		moves:    make(map[*dirMove]struct{}),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
@@ -167,6 +169,7 @@ func New(o Options) (*FS, error) {
 		f.log.Warn("read the buckets that opened by name", "err", err)
 	}
 	f.adoptDrafts()
+	f.adoptMoves()
 	f.wg.Add(2)
 	go f.runLater()
 	go f.runQueue()

@@ -16,6 +16,7 @@ type Status struct {
 	Uploads  []UploadState `json:"uploads"` // running and waiting
 	Queue    QueueState    `json:"queue"`   // all that is on its way
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
+	Moves    []MoveState   `json:"moves"`   // directories that are being renamed
 	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
@@ -92,6 +93,7 @@ func (f *FS) Status() Status {
 	slices.Reverse(s.Errors)
 	s.Handles = f.handles
 	s.Queue = f.queueState()
+	s.Moves = f.moveStates()
 	return s
 }
 

@@ -77,6 +77,7 @@ func add(s, more fs.Status) fs.Status {
 	s.Uploads = append(s.Uploads, more.Uploads...)
 	s.Drafts = append(s.Drafts, more.Drafts...)
 	s.Attrs = append(s.Attrs, more.Attrs...)
+	s.Moves = append(s.Moves, more.Moves...)
 	s.Errors = append(s.Errors, more.Errors...)
 	slices.SortStableFunc(s.Errors, func(a, b fs.ErrorRecord) int { return b.Time.Compare(a.Time) })
 	s.Warms = append(s.Warms, more.Warms...)

@@ -146,6 +146,9 @@ func (st state) print(b *strings.Builder) {
 		line("queue", "%s", l)
 	}
 	printKept(line, r.Status.Drafts, st.Mountpoint)
+	for i, m := range r.Status.Moves {
+		line(onlyFirst(i, "renaming"), "%s", moveLine(m))
+	}
 	printAttrs(line, r.Status.Attrs)
 	for i, e := range r.Status.Errors {
 		line(onlyFirst(i, "errors"), "%s  %s: %s", e.Time.Local().Format("15:04:05"), oneLine(e.Path), e.Text)
@@ -172,6 +175,12 @@ func printKept(line func(name, format string, args ...any), drafts []fs.DraftSta
 	if len(drafts) > 0 {
 		line("", "see: allasfs recover %s", dir)
 	}
+}
+
+// moveLine tells how far the rename of a directory is.
+func moveLine(m fs.MoveState) string {
+	what := map[string]string{"copying": "copied", "deleting": "old names removed"}[m.Phase]
+	return fmt.Sprintf("%s to %s: %d of %s %s", oneLine(m.From), oneLine(m.To), m.Done, count(int(m.Total), "object"), what)
 }
 
 // printAttrs tells how many files have attributes that are not in the store, and the first of them.
