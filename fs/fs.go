@@ -97,6 +97,7 @@ type FS struct {
 	space    spaceCache
 	rights   rights
 	ahead    aheads
+	unlinks  unlinkRun
 	visits   uint64                // files read for the first time since they were opened
 	idle     []*node               // that the kernel forgot, in that order; see keepIdle
 	finished []*walker             // that looked ahead to the end of a directory, the latest last

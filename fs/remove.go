@@ -218,7 +218,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))
-		if err == nil {
+		if err == nil && !f.deleteLater(n, bucket, key) {
 			err = f.o.Store.Delete(ctx, bucket, key)
 		}
 	}
@@ -228,6 +228,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return err
 	}
 	f.removed(n, stored)
+	f.countUnlink()
 	return nil
 }
 
