@@ -108,6 +108,7 @@ type FS struct {
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
+	closings             int                 // files that are being made durable, and are about to be in the queue
 	room                 chan struct{}       // closed when there may be room for more drafts
 	unseen               map[string]struct{} // ids of drafts in conflict that no close was told of
 	sentFiles, sentBytes int64               // that got to the store

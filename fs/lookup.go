@@ -133,7 +133,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 // changedSince tells whether a name is known to have changed after the store was asked about it, so that its answer may be of the time before, and
 // what the name is now: nil when it is gone. The node of the change may have been forgotten since. Needs f.mu.
 func (f *FS) changedSince(d *node, nm string, asked time.Time) (n *node, changed bool) {
-	if c := d.children[nm]; c != nil && (c.unsent() || c.checked.After(asked)) {
+	if c := d.children[nm]; c != nil && (c.checked.After(asked) || c.unsent()) {
 		return c, true
 	}
 	ch, ok := d.changes[nm]
@@ -160,7 +160,7 @@ func decode(p place, nm string) (name.Part, error) {
 // recallName answers a name from what is known here; needs f.mu. known with a nil node: it does not exist.
 func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 	c := d.children[nm]
-	if c != nil && (c.unsent() || c.attrsUnsent || f.fresh(c.checked)) {
+	if c != nil && (f.fresh(c.checked) || c.attrsUnsent || c.unsent()) {
 		return c, true
 	}
 	ch, changed := d.changes[nm]
@@ -216,7 +216,7 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 		k = kindDir
 	}
 	n := d.children[e.name]
-	if n != nil && (n.unsent() || n.attrsUnsent || n.checked.After(asked)) {
+	if n != nil && (n.attrsUnsent || n.checked.After(asked) || n.unsent()) {
 		return n
 	}
 	if n != nil && (n.kind == kindDir) != (k == kindDir) {
