@@ -42,6 +42,8 @@ type Options struct {
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
+	HideSidecars bool // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
+
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time

@@ -204,7 +204,7 @@ func (d *daemon) makeFS(m *member) error {
 	options := fs.Options{
 		Store: m.store, Name: m.stores[0], Bucket: m.source.Bucket, Prefix: m.source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
-		Group: d.group, Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
+		Group: d.group, Segments: c.Segments, HideSidecars: c.HideAmeta, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
 		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite,
 	}
 	if m.name != "" {
