@@ -12,8 +12,10 @@ import (
 
 // Space is what statfs(2) shows of the project, or of one bucket; -1 = no limit told.
 type Space struct {
-	Bytes, QuotaBytes     int64
-	Objects, QuotaObjects int64
+	Bytes        int64 `json:"bytes"`
+	QuotaBytes   int64 `json:"quota_bytes"`
+	Objects      int64 `json:"objects"`
+	QuotaObjects int64 `json:"quota_objects"`
 }
 
 // spaceCache keeps the answers, which cost a request a bucket.
