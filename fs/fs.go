@@ -42,6 +42,9 @@ type Options struct {
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
+	WatchSpace   bool // the store is asked every hour how full it is, not only when statfs(2) is called
+	HideSidecars bool // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
+
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time
@@ -175,6 +178,9 @@ func New(o Options) (*FS, error) {
 	f.wg.Add(2)
 	go f.runLater()
 	go f.runQueue()
+	if o.WatchSpace {
+		f.wg.Go(f.watchSpace)
+	}
 	return f, nil
 }
 
