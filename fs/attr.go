@@ -52,24 +52,11 @@ func (f *FS) attrOf(n *node) Attr {
 		a.Mtime = f.since
 	}
 	a.Ctime = a.Mtime
-	a.Valid = f.validFor(n)
+	a.Valid = f.o.TTL
+	if !n.unsent() && n.id != RootID {
+		a.Valid = max(0, f.o.TTL-time.Since(n.checked))
+	}
 	return a
-}
-
-// validFor is how long what is known of n may be trusted. What is not all in the store is known here alone; of a directory that takes a look at all that
-// is known below it, which its date then saves the next callers. Needs f.mu.
-func (f *FS) validFor(n *node) time.Duration {
-	if n.id == RootID {
-		return f.o.TTL
-	}
-	left := max(0, f.o.TTL-time.Since(n.checked))
-	if left <= f.o.TTL/2 && n.unsent() {
-		if n.kind == kindDir {
-			n.checked = time.Now()
-		}
-		return f.o.TTL
-	}
-	return left
 }
 
 // mtimeOf is the time of modification that metadata tells, else the store's date; zero when nobody tells.
