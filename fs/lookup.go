@@ -40,15 +40,37 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 	return a
 }
 
-// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none.
+// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none; of the attributes Valid is set then.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
-	if err != nil {
-		return Attr{}, err
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return Attr{Valid: f.absentFor(parent, nm)}, err
+	case err != nil:
+		return Attr{}, err
+	}
 	return f.attrOf(n), nil
+}
+
+// absentFor is how long it may be trusted that a directory does not have a name: the TTL, less the age of what told so. Needs f.mu.
+func (f *FS) absentFor(parent uint64, nm string) time.Duration {
+	d, err := f.directory(parent)
+	if err != nil {
+		return 0
+	}
+	if _, err := decode(f.placeOf(d), nm); err != nil {
+		return f.o.TTL // nothing can have that name
+	}
+	var told time.Time
+	if ch, ok := d.changes[nm]; ok && ch.gone {
+		told = ch.at
+	}
+	if l := d.listing; l != nil && l.started.After(told) && l.complete() {
+		told = l.started
+	}
+	return max(0, f.o.TTL-time.Since(told))
 }
 
 // pin adds a reference that unpin gives back, so that n is not forgotten meanwhile; needs f.mu.
