@@ -41,6 +41,7 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 }
 
 // Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none; of the attributes Valid is set then.
+// name.ErrTooLong when none can be so long.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
 	f.mu.Lock()
@@ -101,6 +102,9 @@ func (f *FS) directory(id uint64) (*node, error) {
 
 // lookup is Lookup that returns the node, pinned.
 func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error) {
+	if len(nm) > name.MaxName {
+		return nil, name.ErrTooLong
+	}
 	f.mu.Lock()
 	d, err := f.directory(parent)
 	if err != nil {
