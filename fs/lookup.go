@@ -43,6 +43,10 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 // Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none; of the attributes Valid is set then.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
+	if err == nil && !f.lookCloser(ctx, n) {
+		f.unpin(n)
+		n, err = f.lookup(ctx, parent, nm)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
