@@ -80,7 +80,7 @@ func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err 
 }
 
 // knowsBetter tells whether a node is newer than the listing; needs FS.mu.
-func (d *DirHandle) knowsBetter(n *node) bool { return n.unsent() || n.checked.After(d.l.started) }
+func (d *DirHandle) knowsBetter(n *node) bool { return n.checked.After(d.l.started) || n.unsent() }
 
 func (d *DirHandle) entry(i int) (entry, error) {
 	if k := d.order[i]; k < 0 {

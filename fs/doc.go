@@ -5,7 +5,8 @@
 //
 // The top of a mount shows a project's buckets, one bucket, or one prefix of a bucket. A directory is a prefix of keys, a file is a plain object;
 // package fs/name maps keys to names and back. A directory needs no object of its own. Markers of other clients (an empty `x/`, an empty `x` beside
-// `x/…`, an empty object of a directory's content type) read as the directory that they mean. mkdir writes a marker only when nothing comes
+// `x/…`, an empty object of a directory's content type, Hadoop's empty `x_$folder$`) read as the directory that they mean; a name that Hadoop's marker alone
+// keeps is found from the first listing on that shows one in its bucket, as looking for it costs a request. mkdir writes a marker only when nothing comes
 // to lie below the directory within a second, and a marker that allasfs wrote goes when something does; a directory whose last child is removed
 // stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
 // Such a one is remembered in Options.Buckets and listed with the others, until the store does not know it (unlisted).
@@ -15,9 +16,11 @@
 // end in EROFS unless Options.Segments is set.
 //
 // Modification time, mode and owner live in user metadata as rclone, the Swift client and s3fs write them; symbolic links are objects whose mode says
-// so, as s3fs has them. A listing tells none of this: until a file is looked up by itself it shows the object's date, and a link of another mount
-// shows as a file. With Options.FullStat a HEAD for each file tells it before a page is shown, once while ETag and date stand: what they tell outlives
-// the mount in Options.AttrFile (attrFile). Swift large objects show their true size, which costs a HEAD for each entry whose listed size cannot be believed.
+// so, as s3fs has them. A file that another user than the mount's makes carries that owner (WithCreator); a directory's time is that of the last change of
+// its names here, which like its mode is kept while its node is. A listing tells none of this: until a file is looked up by itself it shows the object's
+// date, and a link of another mount shows as a file. With Options.FullStat a HEAD for each file tells it before a page is shown, once while ETag and date
+// stand: what they tell outlives the mount in Options.AttrFile (attrFile). Swift large objects show their true size, which costs a HEAD for each entry
+// whose listed size cannot be believed.
 //
 // # Consistency
 //

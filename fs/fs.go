@@ -110,11 +110,13 @@ type FS struct {
 	finished []*walker             // that looked ahead to the end of a directory, the latest last
 	moves    map[*dirMove]struct{} // directories that are being renamed
 	sweeps   []*sweep              // tree walks that are followed, the newest last
+	folders  map[string]struct{}   // buckets that hold markers of Hadoop's; see noteFolders
 	closed   bool                  // no new work is taken
 	ended    bool                  // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
+	closings             int                 // files that are being made durable, and are about to be in the queue
 	room                 chan struct{}       // closed when there may be room for more drafts
 	unseen               map[string]struct{} // ids of drafts in conflict that no close was told of
 	sentFiles, sentBytes int64               // that got to the store
@@ -164,6 +166,7 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
+		folders:  make(map[string]struct{}),
 		unlisted: unlisted{file: o.Buckets},
 		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}

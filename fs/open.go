@@ -193,6 +193,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		return nil, err
 	}
 	p := f.placeOf(d)
+	f.own(ctx, d, &at)
 	f.mu.Unlock()
 	part, err := childFor(p, nm)
 	if err != nil {
@@ -225,7 +226,9 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	if at.link {
 		n.kind = kindLink
 	}
-	n.draft, n.at, n.checked = draft, at, time.Now()
+	n.setDraft(draft)
+	n.at, n.checked = at, time.Now()
+	touch(d)
 	return pin(n), nil
 }
 

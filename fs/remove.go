@@ -54,11 +54,14 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	n.checked = time.Now()
 	n.obj.modified = n.checked
 	n.refs++
+	touch(d)
+	mode |= f.own(ctx, d, &n.at)
 	if mode &= 0o7777; mode != 0o777&^f.o.Umask {
 		n.at.hasMode, n.at.mode = true, mode
 	}
 	if f.keepable(n) {
-		n.held, n.empty, n.asked = true, true, true
+		n.hold()
+		n.empty, n.asked = true, true
 		f.schedule(n)
 	}
 	f.note(d, nm, change{e: entry{dir: true}})
@@ -141,6 +144,9 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 				return err
 			}
 		}
+		if err := f.dropFolder(ctx, p); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -153,6 +159,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		return s3.ErrNotEmpty
 	}
 	n.held = false
+	touch(parent)
 	f.note(parent, n.name, change{gone: true})
 	if !born {
 		f.childGone(parent)
@@ -238,6 +245,7 @@ func (f *FS) removed(n *node, stored bool) {
 	parent := n.parent
 	var draft *cache.Draft
 	if parent != nil {
+		touch(parent)
 		f.note(parent, n.name, change{gone: true})
 		if stored {
 			f.childGone(parent)
@@ -301,7 +309,7 @@ func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
 		return undo, errors.Join(err, d.Discard())
 	}
 	f.mu.Lock()
-	n.draft = d
+	n.setDraft(d)
 	f.mu.Unlock()
 	return func() { f.unpreserve(n, d) }, nil
 }

@@ -58,9 +58,17 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	}
 	move := f.renameFile
 	if src.kind == kindDir {
-		move = f.renameDir
+		move = f.renameFoldered
 	}
-	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error { return move(ctx, src, dst, from, to) })
+	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error {
+		err := move(ctx, src, dst, from, to)
+		if err == nil {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			touch(from.dir, to.dir)
+		}
+		return err
+	})
 }
 
 // spot is a name in a directory where something is to be.
@@ -251,7 +259,9 @@ func (f *FS) attach(n *node, to spot) {
 	}
 	if n.parent != nil && n.parent.children[n.name] == n {
 		delete(n.parent.children, n.name)
+		delete(n.parent.unsents, n)
 	}
 	n.parent, n.name, n.part, n.stale = to.dir, to.name, to.part, false
 	to.dir.children[to.name] = n
+	n.markUnsent()
 }
