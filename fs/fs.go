@@ -97,12 +97,13 @@ type FS struct {
 	space    spaceCache
 	rights   rights
 	ahead    aheads
-	visits   uint64    // files read for the first time since they were opened
-	idle     []*node   // that the kernel forgot, in that order; see keepIdle
-	finished []*walker // that looked ahead to the end of a directory, the latest last
-	sweeps   []*sweep  // tree walks that are followed, the newest last
-	closed   bool      // no new work is taken
-	ended    bool      // Close waits for the last goroutines: none may be added to wg
+	visits   uint64              // files read for the first time since they were opened
+	idle     []*node             // that the kernel forgot, in that order; see keepIdle
+	finished []*walker           // that looked ahead to the end of a directory, the latest last
+	sweeps   []*sweep            // tree walks that are followed, the newest last
+	folders  map[string]struct{} // buckets that hold markers of Hadoop's; see noteFolders
+	closed   bool                // no new work is taken
+	ended    bool                // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
@@ -154,6 +155,7 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
+		folders:  make(map[string]struct{}),
 		unlisted: unlisted{file: o.Buckets},
 		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}

@@ -403,6 +403,14 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 			objectErr = os.ErrNotExist
 		case prefix || isDirType(object.ContentType): // a marker of the name
 			objectErr, prefix, plain = os.ErrNotExist, true, true
+		default:
+			marker, err := f.isFolder(ctx, p, part.Elem, object.Size)
+			if err != nil {
+				return entry{}, err
+			}
+			if marker {
+				objectErr = os.ErrNotExist
+			}
 		}
 	}
 	switch {
@@ -412,6 +420,8 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 		return entry{name: nm, etag: object.ETag, size: object.Size, modified: toSecond(object.Modified), large: object.Large != s3.NotLarge}, nil
 	case objectErr == nil:
 		return entry{}, os.ErrNotExist
+	case isNotExist(objectErr):
+		return f.askFolder(ctx, p, nm, part)
 	}
 	return entry{}, objectErr
 }
