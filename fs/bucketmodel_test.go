@@ -82,5 +82,5 @@ func keyOf(path string) string {
 	if err != nil {
 		panic(err)
 	}
-	return strings.TrimSuffix(k, "/")
+	return k
 }

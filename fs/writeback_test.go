@@ -381,7 +381,7 @@ func TestModelWriteBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s3test.Checks(t, 25)
 			rapid.Check(t, func(rt *rapid.T) {
-				x := &machine{m: model{keys: map[string][]byte{}}, change: change}
+				x := &machine{m: model{keys: map[string][]byte{}}, odd: rapid.SampledFrom(oddLetters()).Draw(rt, "odd element"), change: change}
 				x.w = newWorld(t, x.options)
 				defer x.w.stop()
 				rt.Repeat(map[string]func(*rapid.T){
