@@ -40,7 +40,7 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 	return a
 }
 
-// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none.
+// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none, name.ErrTooLong when none can be so long.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
 	if err != nil {
@@ -79,6 +79,9 @@ func (f *FS) directory(id uint64) (*node, error) {
 
 // lookup is Lookup that returns the node, pinned.
 func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error) {
+	if len(nm) > name.MaxName {
+		return nil, name.ErrTooLong
+	}
 	f.mu.Lock()
 	d, err := f.directory(parent)
 	if err != nil {

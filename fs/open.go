@@ -193,6 +193,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		return nil, err
 	}
 	p := f.placeOf(d)
+	f.own(ctx, d, &at)
 	f.mu.Unlock()
 	part, err := childFor(p, nm)
 	if err != nil {
@@ -226,6 +227,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		n.kind = kindLink
 	}
 	n.draft, n.at, n.checked = draft, at, time.Now()
+	touch(d)
 	return pin(n), nil
 }
 

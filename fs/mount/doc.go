@@ -34,10 +34,12 @@
 //	max_write, max_read   1 MiB: more gives nothing (the pages of a request are limited to 256), less costs throughput
 //	max_background        64 requests of readahead in flight, against the kernel's 12
 //	read_ahead_kb         1024 as root, by /sys/class/bdi; else the kernel's 128, which a file system cannot raise by itself
-//	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write
+//	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write; in return the set-user and set-group bits are taken
+//	                      away here (fs.FS.DropSetID) where a write, a truncation or a change of owner has to
 //	ATOMIC_O_TRUNC        else a file that is about to be emptied is opened, perhaps fetched, and then truncated
 //	default_permissions   always: the kernel checks the permission bits that stat(2) shows, so that access(2), test -x and open(2) agree and
 //	                      allow_other cannot show a file of mode 0600 to everybody
+//	                      A new file is its maker's where that is another user than the daemon's (fs.WithCreator)
 //	nosuid, nodev         always, unless the options say suid or dev (as root): objects are written by other people
 //	st_blksize            128 KiB: stdio and Python buffer that much, where 4 KiB would cost a request for every page written
 //	splice                off: replies are copied from memory, where the bytes are
