@@ -41,6 +41,7 @@ become 2 MiB: until then the next small read has the processors to itself. With 
 	blocks/packs1/index       what is in the packs, while no daemon has the folder
 	drafts/<id>.data, .log    a draft's bytes and its journal; a small draft has the journal alone
 	drafts/*.damaged          drafts that could not be read, for a person to look at
+	intents/<id>              what was begun in the store and has to be ended after a crash: see [Intent]
 
 Folders are 0700, files 0600. A folder that another user owns is refused, symbolic links in it are not followed, and names are hashes, so no
 key leads out of it. The folder is for one daemon: the second gets [ErrInUse].

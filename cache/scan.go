@@ -23,7 +23,7 @@ type found struct {
 // scan makes the folders and lists what an earlier daemon left: the order of use is that of the index files' times. Halves of a version,
 // from a crash between two steps, are removed. Damage of single files is no error.
 func (c *Cache) scan() error {
-	for _, dir := range []string{blocksDir, formatDir, packsDir, draftsDir} {
+	for _, dir := range []string{blocksDir, formatDir, packsDir, draftsDir, intentsDir} {
 		if err := c.folder.mkdir(dir); err != nil {
 			return err
 		}

@@ -43,6 +43,7 @@
 // runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
 // directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory
 // that two pages do not get past lists itself. Own changes take the directory out of what the flat listing saw (FS.spoil).
+// With Options.HideSidecars what a-put writes beside a file is left out when a directory is read, and nowhere else (DirHandle).
 //
 // # Writing
 //
@@ -64,8 +65,15 @@
 // conditions on that; of another the bytes are read and sent. Before that version goes, or is replaced here, its bytes are
 // brought to the drafts that hold them; when another client replaces it, the close fails with ESTALE unless the bytes are in the cache.
 //
-// Renames are done by the server: copy, then delete. A directory's objects are all copied before the first source goes; copies of a rename that failed are
-// removed. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
+// Renames are done by the server: copy, then delete. A directory's objects are all copied, and a listing of both names has shown every copy, before the
+// first source goes; what another client changes below it meanwhile is copied again, what it made under the new name is not replaced. Copies of a rename
+// that failed are removed. The rename is in the journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before
+// anything else is changed there; what needs a choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the
+// local disk first and goes on working.
+//
+// From the ninth file on that is removed one after the other, as by `rm -r`, unlink(2) answers before the store has: the removals gather for a tenth of a
+// second, go a thousand a request (s3.Client.DeleteLater), and every request that could miss them waits for them. A file whose removal the store then
+// refuses shows again, and the reason is recorded; of removals that were put off when the daemon was killed the files are still there.
 //
 // # Write-back
 //

@@ -14,11 +14,12 @@ type Group struct {
 	all map[*FS]struct{}
 
 	claimed map[*cache.Draft]struct{} // drafts of earlier mounts that one of them takes care of
+	moves   map[string]struct{}       // renames that an earlier mount left, by the old name, that one of them takes care of
 }
 
 // NewGroup makes a group, of that many mounted file systems.
 func NewGroup(of int) *Group {
-	return &Group{of: max(of, 1), all: make(map[*FS]struct{}), claimed: make(map[*cache.Draft]struct{})}
+	return &Group{of: max(of, 1), all: make(map[*FS]struct{}), claimed: make(map[*cache.Draft]struct{}), moves: make(map[string]struct{})}
 }
 
 // share is how much of what there is for one file system is for each of the group, least at the least. A nil group is one file system.
@@ -42,6 +43,23 @@ func (g *Group) claim(f *FS, d *cache.Draft) bool {
 	defer g.mu.Unlock()
 	_, taken := g.claimed[d]
 	g.claimed[d] = struct{}{}
+	return !taken
+}
+
+// claimMove is claim for the rename of a directory that an earlier mount left, of which one that shows both names takes care.
+func (g *Group) claimMove(f *FS, m *dirMove) bool {
+	if g == nil || g.of == 1 {
+		return true
+	}
+	_, from := f.pathOfKey(m.intent.Bucket, m.intent.Prefix)
+	_, to := f.pathOfKey(m.intent.ToBucket, m.intent.ToPrefix)
+	if !from || !to {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, taken := g.moves[m.from()]
+	g.moves[m.from()] = struct{}{}
 	return !taken
 }
 

@@ -149,9 +149,20 @@ func (f *FS) keepable(n *node) bool {
 	return p.prefix != "" && p.cont == ""
 }
 
+// unpieced is dir, or where it is a continuation (a piece of a long name) the directory that it lies in; needs f.mu.
+func (f *FS) unpieced(dir *node) *node {
+	for dir != nil && f.placeOf(dir).cont != "" {
+		dir = dir.parent
+	}
+	return dir
+}
+
 // childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
 func (f *FS) childStored(dir *node) {
-	for d := dir; d != nil && f.keepable(d); d = d.parent {
+	for d := f.unpieced(dir); d != nil && f.keepable(d); d = f.unpieced(d.parent) {
+		if d.held || d.empty { // a listing that is under way may be of the time before
+			f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
+		}
 		d.held = false
 		d.empty = false
 		if !d.asked || d.marker && !d.foreign {
@@ -162,8 +173,8 @@ func (f *FS) childStored(dir *node) {
 
 // childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
 func (f *FS) childGone(dir *node) {
-	if f.keepable(dir) {
-		dir.held = true
+	if dir = f.unpieced(dir); dir != nil && f.keepable(dir) {
+		dir.hold()
 		f.schedule(dir)
 	}
 }

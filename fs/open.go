@@ -226,7 +226,8 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	if at.link {
 		n.kind = kindLink
 	}
-	n.draft, n.at, n.checked = draft, at, time.Now()
+	n.setDraft(draft)
+	n.at, n.checked = at, time.Now()
 	touch(d)
 	return pin(n), nil
 }

@@ -60,7 +60,8 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 		n.at.hasMode, n.at.mode = true, mode
 	}
 	if f.keepable(n) {
-		n.held, n.empty, n.asked = true, true, true
+		n.hold()
+		n.empty, n.asked = true, true
 		f.schedule(n)
 	}
 	f.note(d, nm, change{e: entry{dir: true}})
@@ -216,15 +217,15 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return os.ErrNotExist
 	}
 	bucket, key := f.keyOf(n)
-	stored, perhaps := n.obj.exists, n.perhaps
+	stored := n.obj.exists
 	f.mu.Unlock()
 	letGo, err := f.supersede(ctx, bucket, key)
 	if err == nil && !stored {
-		stored, err = f.isThere(ctx, bucket, key, perhaps)
+		_, stored, err = f.isThere(ctx, n, bucket, key)
 	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))
-		if err == nil {
+		if err == nil && !f.deleteLater(n, bucket, key) {
 			err = f.o.Store.Delete(ctx, bucket, key)
 		}
 	}
@@ -234,6 +235,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return err
 	}
 	f.removed(n, stored)
+	f.countUnlink()
 	return nil
 }
 
@@ -307,7 +309,7 @@ func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
 		return undo, errors.Join(err, d.Discard())
 	}
 	f.mu.Lock()
-	n.draft = d
+	n.setDraft(d)
 	f.mu.Unlock()
 	return func() { f.unpreserve(n, d) }, nil
 }

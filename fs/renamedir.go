@@ -2,26 +2,15 @@ package fs
 
 import (
 	"context"
-	"errors"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"allasfs/fs/name"
-	"allasfs/s3"
 )
-
-// movedKey is one object of a directory that is renamed.
-type movedKey struct {
-	from s3.Version
-	to   string
-	now  s3.Object // the copy
-}
 
 // renameDir copies everything below the directory side by side and removes the sources only when every copy is there. Nothing else changes the
 // mount's namespace meanwhile.
@@ -126,24 +115,22 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 	p, plain := f.placeOf(src), src.plain
 	f.mu.Unlock()
 	target := to.at.child(to.part)
-	keys, err := f.keysBelow(ctx, p, target.prefix)
-	if err == nil && plain {
-		keys, err = f.withPlain(ctx, keys, p, target.prefix)
-	}
-	if err != nil {
-		return err
-	}
 	if err := f.settleCopies(ctx, p.bucket, func(key string) bool { return strings.HasPrefix(key, p.prefix) }); err != nil {
 		return err
 	}
-	if err := f.copyKeys(ctx, keys, target.bucket); err != nil {
+	m := f.beginMove(moveIntent{
+		Store: f.o.Name, Bucket: p.bucket, Prefix: p.prefix, ToBucket: target.bucket, ToPrefix: target.prefix, Plain: plain,
+		Phase: moveCopying, Begun: time.Now().UTC(),
+	})
+	defer m.end(ctx)
+	keys, copied, err := m.run(ctx)
+	if !copied {
 		return err
 	}
 	f.mu.Lock()
 	oldDir, oldName := src.parent, src.name
 	f.mu.Unlock()
 	f.dirMoved(src, keys, target.bucket, to)
-	err = f.deleteKeys(ctx, p.bucket, keys)
 	f.sourcesGone(oldDir, oldName, err)
 	return err
 }
@@ -167,87 +154,6 @@ func (f *FS) sourcesGone(dir *node, nm string, err error) {
 	}
 	f.mu.Unlock()
 	f.notifyEntry(dir.id, nm)
-}
-
-// keysBelow lists all objects of a directory with their new keys, and refuses before anything is done if one cannot be.
-func (f *FS) keysBelow(ctx context.Context, p place, prefix string) ([]movedKey, error) {
-	var keys []movedKey
-	o := s3.ListOptions{Prefix: p.prefix}
-	for {
-		page, err := f.o.Store.List(ctx, p.bucket, o)
-		if err != nil {
-			return nil, err
-		}
-		for _, obj := range page.Objects {
-			k := movedKey{from: obj.Version(p.bucket), to: prefix + obj.Key[len(p.prefix):]}
-			if err := name.CheckKey(k.to); err != nil {
-				return nil, err
-			}
-			if obj.MaybeLarge() && !strings.HasSuffix(obj.Key, "/") {
-				h, err := f.o.Store.Head(ctx, p.bucket, obj.Key)
-				if err != nil {
-					return nil, err
-				}
-				k.from = h.Version(p.bucket)
-			}
-			keys = append(keys, k)
-		}
-		if page.Token == "" {
-			return keys, nil
-		}
-		o.Token = page.Token
-	}
-}
-
-// copyKeys copies all; if one fails the copies that were made are removed again.
-func (f *FS) copyKeys(ctx context.Context, keys []movedKey, bucket string) error {
-	var g errgroup.Group // which ends no copy that is under way: what it made would be unknown
-	g.SetLimit(maxRequests)
-	var mu sync.Mutex
-	var made []string
-	var failed atomic.Bool
-	for i := range keys {
-		k := &keys[i]
-		if failed.Load() {
-			break
-		}
-		g.Go(func() (err error) {
-			if k.now, err = f.o.Store.Copy(ctx, k.from, bucket, k.to, s3.CopyOptions{Brief: true}); err != nil {
-				failed.Store(true)
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			made = append(made, k.to)
-			return nil
-		})
-	}
-	err := g.Wait()
-	if err != nil && len(made) > 0 {
-		if failed, derr := f.o.Store.DeleteMany(context.WithoutCancel(ctx), bucket, made); derr != nil || len(failed) > 0 {
-			f.log.Error("remove the copies of a rename that failed", "bucket", bucket, "copies", len(made), "left", len(failed), "err", derr)
-		}
-	}
-	return err
-}
-
-func (f *FS) deleteKeys(ctx context.Context, bucket string, keys []movedKey) error {
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = k.from.Key
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	failed, err := f.o.Store.DeleteMany(ctx, bucket, names)
-	errs := []error{err}
-	for _, e := range failed {
-		errs = append(errs, e)
-		if len(errs) > 3 {
-			break
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // dirMoved makes the nodes below src what the store holds now.
@@ -312,16 +218,4 @@ func (f *FS) fileMoved(n *node, k movedKey) {
 	if !k.now.Modified.IsZero() {
 		n.obj.modified = k.now.Modified.Truncate(time.Second)
 	}
-}
-
-// withPlain adds the marker whose key has no slash, if it is still the empty object that means the directory.
-func (f *FS) withPlain(ctx context.Context, keys []movedKey, p place, prefix string) ([]movedKey, error) {
-	h, err := f.o.Store.Head(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"))
-	if isNotExist(err) || err == nil && (h.Size > 0 || h.Large != s3.NotLarge) {
-		return keys, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return append(keys, movedKey{from: h.Version(p.bucket), to: strings.TrimSuffix(prefix, "/")}), nil
 }

@@ -39,6 +39,7 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 			}
 			op = &sendOp{done: make(chan struct{})}
 			n.sending = op
+			n.markUnsent()
 			f.sendings++
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
@@ -85,7 +86,7 @@ func (f *FS) exclusively(ctx context.Context, n *node, fn func() error) error {
 // sendNode sends n's draft with n's attributes; n's gate is held whole.
 func (f *FS) sendNode(ctx context.Context, n *node) error {
 	f.mu.Lock()
-	d, at, o, seq, perhaps := n.draft, n.at, n.obj, n.attrsSeq, n.perhaps
+	d, at, o, seq := n.draft, n.at, n.obj, n.attrsSeq
 	if d == nil || n.unlinked {
 		f.mu.Unlock()
 		return nil
@@ -117,15 +118,16 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	var sent s3.Object
 	var before bool
-	var cond s3.PutOptions
 	if err == nil {
-		cond, err = f.conditionOver(ctx, d, perhaps)
+		err = f.baseNow(ctx, n, d)
 	}
 	if err == nil {
-		sent, before, err = f.storeOnce(ctx, d, path, cond)
+		if sent, before, err = f.storeOnce(ctx, d, path, condition(d.Base())); err != nil && !lost(d, err) {
+			f.mayBeStored(ctx, n, d)
+		}
 	}
 	if err != nil {
-		return f.sendFailed(ctx, n, d, path, err)
+		return f.sendFailed(n, d, path, err)
 	}
 	asBegun := early != nil && (early.used || before)
 	if asBegun {
@@ -196,7 +198,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	if n.pages == n.obj.etag {
 		n.pages = o.ETag
 	}
-	n.draft, n.perhaps, n.checked = nil, "", time.Now()
+	n.draft, n.perhaps, n.checked = nil, nil, time.Now()
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
@@ -212,7 +214,7 @@ func (f *FS) noteFile(n *node) {
 }
 
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
-func (f *FS) sendFailed(ctx context.Context, n *node, d *cache.Draft, path string, err error) error {
+func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	conflict := lost(d, err)
 	state, why := cache.StateClosed, reason(err)
 	if conflict {
@@ -223,7 +225,6 @@ func (f *FS) sendFailed(ctx context.Context, n *node, d *cache.Draft, path strin
 	}
 	f.record("upload", path, err)
 	if !conflict {
-		f.mayBeStored(ctx, n, d)
 		return err
 	}
 	f.mu.Lock()

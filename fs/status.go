@@ -16,12 +16,15 @@ type Status struct {
 	Uploads  []UploadState `json:"uploads"` // running and waiting
 	Queue    QueueState    `json:"queue"`   // all that is on its way
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
+	Moves    []MoveState   `json:"moves"`   // directories that are being renamed
 	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
 	Cache    cache.Stats   `json:"cache"`
 	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
+
+	Full []SpaceWarning `json:"full,omitempty"` // limits of the store that are nearly reached, as of the last time that it was asked
 
 	Sources     []SourceState `json:"sources,omitempty"` // filled in by who mounts several file systems as one
 	Passthrough Passthrough   `json:"passthrough"`       // filled in by who serves the kernel
@@ -92,6 +95,8 @@ func (f *FS) Status() Status {
 	slices.Reverse(s.Errors)
 	s.Handles = f.handles
 	s.Queue = f.queueState()
+	s.Moves = f.moveStates()
+	s.Full = slices.Clone(f.space.warnings)
 	return s
 }
 

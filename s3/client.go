@@ -80,6 +80,7 @@ type Client struct {
 	writeNews writeNews
 	sums      sums
 	hedge     hedge
+	later     deletions
 }
 
 // New returns a client. No request is sent. It fails on an endpoint that is no plain http or https URL, half a key pair, or an unreadable CAFile.

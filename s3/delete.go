@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	opDeleteMany = "delete many"
+
 	deleteKeys     = 1000      // a request
 	deleteBytes    = 900 << 10 // of a request's body: the gateway reads 1 MiB at most
 	deleteParallel = 8
@@ -38,7 +40,7 @@ func (c *Client) Delete(ctx context.Context, bucket, key string) error {
 // err is one of these reasons, nil if all are gone.
 func (c *Client) DeleteMany(ctx context.Context, bucket string, keys []string) (failed map[string]error, err error) {
 	d := &deletion{client: c, bucket: bucket, failed: map[string]error{}}
-	if err := (&request{op: "delete many", bucket: bucket}).check(); err != nil {
+	if err := (&request{op: opDeleteMany, bucket: bucket}).check(); err != nil {
 		return nil, err
 	}
 	var g errgroup.Group
@@ -91,7 +93,7 @@ func (d *deletion) note(key string, err error) {
 
 // many removes keys by one request.
 func (d *deletion) many(ctx context.Context, keys []string) {
-	r := &request{op: "delete many", method: http.MethodPost, bucket: d.bucket, query: url.Values{"delete": {""}}, slow: true}
+	r := &request{op: opDeleteMany, method: http.MethodPost, bucket: d.bucket, query: url.Values{"delete": {""}}, slow: true}
 	body := deleteXML(keys)
 	sum := md5.Sum(body)
 	r.setBody(body)

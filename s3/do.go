@@ -140,6 +140,9 @@ func (a *answer) Close() error {
 
 // once sends r once and returns the answer to it if that is a success, else an *Error.
 func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
+	if err := c.afterDeletes(ctx, r); err != nil {
+		return nil, err
+	}
 	patience := c.stall
 	if r.slow {
 		patience *= slowFactor

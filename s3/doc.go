@@ -5,7 +5,7 @@
 // A [Client] speaks to one store as one user. It lists, makes and removes buckets ([Client.Buckets], [Client.HeadBucket], …), lists keys by pages
 // ([Client.List]), reads ranges of one [Version] of an object ([Client.Get]), writes objects at once ([Client.Put]) or in parts
 // ([Client.CreateMultipart], [Client.PutPart], [Client.CopyPart], [Client.Complete]), copies inside the store ([Client.Copy]) and deletes
-// ([Client.Delete], [Client.DeleteMany]). All run under the caller's context and may be called from many goroutines. The client limits nothing: who
+// ([Client.Delete], [Client.DeleteMany]; [Client.DeleteLater] gathers removals that come one by one, and keeps their order among all other requests). All run under the caller's context and may be called from many goroutines. The client limits nothing: who
 // calls it decides how many requests run side by side, and can hear of a store that wants fewer ([Client.OnBusy]); Config.Requests is how many
 // connections stay open between them.
 //

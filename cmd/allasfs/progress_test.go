@@ -35,3 +35,10 @@ func TestStatusTellsUnsentAttributes(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+func TestMoveLine(t *testing.T) {
+	l := moveLine(fs.MoveState{From: "b/old/", To: "b/new/", Phase: "copying", Done: 3, Total: 10})
+	if l != "b/old/ to b/new/: 3 of 10 objects copied" {
+		t.Errorf("%q", l)
+	}
+}

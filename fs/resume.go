@@ -1,0 +1,181 @@
+package fs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"allasfs/cache"
+)
+
+const (
+	resumeWithin = 24 * time.Hour   // the end of a rename that a crash cut short is looked for so long
+	resumeAgain  = 30 * time.Second // after a try that failed
+)
+
+// MoveState is a directory that is being renamed.
+type MoveState struct {
+	From  string `json:"from"`  // bucket/prefix
+	To    string `json:"to"`    // bucket/prefix
+	Phase string `json:"phase"` // copying, deleting
+	Done  int64  `json:"done"`  // objects of the phase
+	Total int64  `json:"total"` // 0 = not known yet
+}
+
+func (f *FS) showMove(m *dirMove) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moves[m] = struct{}{}
+}
+
+func (f *FS) hideMove(m *dirMove) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.moves, m)
+}
+
+// moveStates needs f.mu.
+func (f *FS) moveStates() []MoveState {
+	var all []MoveState
+	for m := range f.moves {
+		all = append(all, MoveState{From: m.from(), To: m.to(), Phase: m.intent.Phase, Done: m.done.Load(), Total: m.total.Load()})
+	}
+	slices.SortFunc(all, func(a, b MoveState) int { return cmp.Compare(a.From, b.From) })
+	return all
+}
+
+// adoptMoves ends, in the background, the renames of directories that a crash cut short: nobody was told that they failed. The tree's gate is taken
+// before anybody else can have it, so that nothing is changed here before they are tried.
+func (f *FS) adoptMoves() {
+	if f.o.ReadOnly {
+		return
+	}
+	moves := f.leftMoves()
+	if len(moves) == 0 || !f.tree.TryAcquire(whole) {
+		return
+	}
+	f.spawn(func() {
+		for len(moves) > 0 {
+			moves = slices.DeleteFunc(moves, func(m *dirMove) bool { return f.resume(f.ctx, m) })
+			f.tree.Release(whole)
+			if len(moves) == 0 {
+				return
+			}
+			select {
+			case <-time.After(resumeAgain):
+			case <-f.ctx.Done():
+				return
+			}
+			if err := f.tree.Acquire(f.ctx, whole); err != nil {
+				return
+			}
+		}
+		f.tree.Release(whole)
+	})
+}
+
+// leftMoves are the renames in the journal that are this file system's.
+func (f *FS) leftMoves() (moves []*dirMove) {
+	all, err := f.o.Cache.Intents()
+	if err != nil {
+		f.log.Error("the journal of renames", "err", err)
+	}
+	for _, kept := range all {
+		m := &dirMove{f: f, kept: kept, made: make(map[string]movedKey)}
+		if err := json.Unmarshal(kept.Data(), &m.intent); err != nil || m.intent.Store != f.o.Name || !f.o.Group.claimMove(f, m) {
+			continue
+		}
+		if time.Since(m.intent.Begun) > resumeWithin {
+			f.log.Warn("a rename that was cut short long ago is left as it is: look whether something is under both names", "from", m.from(), "to", m.to())
+			m.drop()
+			continue
+		}
+		moves = append(moves, m)
+	}
+	return moves
+}
+
+// resume ends a rename; true when it is over, whatever became of it. The tree's gate is held whole.
+func (f *FS) resume(ctx context.Context, m *dirMove) (over bool) {
+	f.showMove(m)
+	defer f.hideMove(m)
+	keys, skipped, err := m.copyAll(ctx)
+	if err == nil {
+		m.phase(moveDeleting)
+		f.retargetLeft(m.intent)
+		err = m.deleteSources(ctx, keys)
+	}
+	f.movedBehind(m.intent)
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil && !errors.Is(err, os.ErrPermission) && !isNotExist(err):
+		f.record("rename", m.from(), err)
+		return false
+	case err != nil:
+		f.record("rename", m.from(), err)
+	case skipped > 0:
+		f.log.Warn("of a rename that a crash had cut short some stay: something else has their new names", "from", m.from(), "to", m.to(), "stay", skipped)
+	default:
+		f.log.Info("a rename that a crash had cut short was ended", "from", m.from(), "to", m.to(), "objects", len(keys))
+	}
+	m.drop()
+	return true
+}
+
+func (m *dirMove) drop() {
+	if err := m.kept.Drop(); err != nil {
+		m.f.log.Error("the journal of a rename", "path", m.from(), "err", err)
+	}
+}
+
+// retargetLeft lets what an earlier mount left of files below a directory that was renamed go to where they are now.
+func (f *FS) retargetLeft(i moveIntent) {
+	f.mu.Lock()
+	var left []*cache.Draft
+	for _, d := range f.orphans {
+		if t := d.Target(); t.Bucket == i.Bucket && strings.HasPrefix(t.Key, i.Prefix) {
+			left = append(left, d)
+		}
+	}
+	f.mu.Unlock()
+	for _, d := range left {
+		t := d.Target()
+		t.Bucket, t.Key = i.ToBucket, i.ToPrefix+t.Key[len(i.Prefix):]
+		if err := d.SetTarget(t); err != nil && !errors.Is(err, os.ErrClosed) {
+			f.log.Error("journal of a draft", "bucket", t.Bucket, "key", t.Key, "err", err)
+		}
+	}
+}
+
+// movedBehind lets the names below a directory that was renamed behind the nodes' back be looked up anew.
+func (f *FS) movedBehind(i moveIntent) {
+	f.mu.Lock()
+	type gone struct {
+		parent uint64
+		name   string
+	}
+	var all []gone
+	f.sweeps = nil
+	for _, n := range f.nodes {
+		if n.kind == kindDir {
+			n.listing, n.changes = nil, nil
+		}
+		if n.parent == nil || n.unsent() {
+			continue
+		}
+		if bucket, key := f.keyOf(n); bucket == i.Bucket && strings.HasPrefix(key+"/", i.Prefix) {
+			all = append(all, gone{n.parent.id, n.name})
+			f.leave(n)
+		}
+	}
+	f.mu.Unlock()
+	for _, g := range all {
+		f.notifyEntry(g.parent, g.name)
+	}
+}
