@@ -195,7 +195,7 @@ func (f *FS) draftOf(n *node) (*cache.Draft, error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	n.draft = d
+	n.setDraft(d)
 	f.mu.Unlock()
 	return d, nil
 }

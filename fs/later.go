@@ -163,7 +163,7 @@ func (f *FS) childStored(dir *node) {
 // childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
 func (f *FS) childGone(dir *node) {
 	if f.keepable(dir) {
-		dir.held = true
+		dir.hold()
 		f.schedule(dir)
 	}
 }

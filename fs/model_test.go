@@ -330,6 +330,7 @@ func (x *machine) check(t *rapid.T) {
 	if rapid.Bool().Draw(t, "forget") {
 		x.w.forget()
 	}
+	x.w.checkUnsents(t)
 	got := map[string]string{}
 	x.collect(t, "", got)
 	if want := x.m.tree(); !maps.Equal(got, want) {

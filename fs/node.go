@@ -91,6 +91,7 @@ type node struct {
 
 	// directories
 	children map[string]*node  // known ones
+	unsents  map[*node]bool    // children that may be unsent, and none that is unsent is missing: see markUnsent
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
 	walkers  walkers           // who reads its files in order
@@ -181,30 +182,6 @@ func (n *node) local() bool {
 	return n.idle || n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
 }
 
-// unsent tells whether n, or anything below it, exists here and may not be in the store yet; needs f.mu.
-func (n *node) unsent() bool {
-	if n.draft != nil || n.held || n.sending != nil {
-		return true
-	}
-	return n.unsentBelow()
-}
-
-// unsentBelow tells whether anything below n may not be in the store yet; needs f.mu.
-func (n *node) unsentBelow() bool {
-	for _, c := range n.children {
-		if c.unsent() {
-			return true
-		}
-	}
-	return false
-}
-
-// unsentDir tells whether nm is a directory that the store may not show yet, so that an object of its key is beside it; needs f.mu.
-func (n *node) unsentDir(nm string) bool {
-	c := n.children[nm]
-	return c != nil && c.kind == kindDir && c.unsent()
-}
-
 // detach takes n out of its directory; needs f.mu.
 func (f *FS) detach(n *node) {
 	if n.parent == nil {
@@ -213,6 +190,7 @@ func (f *FS) detach(n *node) {
 	if n.parent.children[n.name] == n {
 		delete(n.parent.children, n.name)
 	}
+	delete(n.parent.unsents, n)
 	delete(f.later, n)
 	if n.kind != kindDir && n.obj.exists {
 		n.last = f.versionOf(n)
@@ -234,8 +212,11 @@ func (f *FS) dropUnused(n *node) {
 			f.closeReader(n)
 		}
 		p := n.parent
-		if p != nil && p.children[n.name] == n {
-			delete(p.children, n.name)
+		if p != nil {
+			if p.children[n.name] == n {
+				delete(p.children, n.name)
+			}
+			delete(p.unsents, n)
 		}
 		n.parent = nil
 		n = p

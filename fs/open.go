@@ -225,7 +225,8 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	if at.link {
 		n.kind = kindLink
 	}
-	n.draft, n.at, n.checked = draft, at, time.Now()
+	n.setDraft(draft)
+	n.at, n.checked = at, time.Now()
 	return pin(n), nil
 }
 

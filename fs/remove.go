@@ -58,7 +58,8 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 		n.at.hasMode, n.at.mode = true, mode
 	}
 	if f.keepable(n) {
-		n.held, n.empty, n.asked = true, true, true
+		n.hold()
+		n.empty, n.asked = true, true
 		f.schedule(n)
 	}
 	f.note(d, nm, change{e: entry{dir: true}})
@@ -301,7 +302,7 @@ func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
 		return undo, errors.Join(err, d.Discard())
 	}
 	f.mu.Lock()
-	n.draft = d
+	n.setDraft(d)
 	f.mu.Unlock()
 	return func() { f.unpreserve(n, d) }, nil
 }

@@ -251,7 +251,9 @@ func (f *FS) attach(n *node, to spot) {
 	}
 	if n.parent != nil && n.parent.children[n.name] == n {
 		delete(n.parent.children, n.name)
+		delete(n.parent.unsents, n)
 	}
 	n.parent, n.name, n.part, n.stale = to.dir, to.name, to.part, false
 	to.dir.children[to.name] = n
+	n.markUnsent()
 }

@@ -39,6 +39,7 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 			}
 			op = &sendOp{done: make(chan struct{})}
 			n.sending = op
+			n.markUnsent()
 			f.sendings++
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
