@@ -157,6 +157,9 @@ func (f *FS) childStored(dir *node) {
 		if !d.asked || d.marker && !d.foreign {
 			f.schedule(d)
 		}
+		if d.parent != nil { // what the store was asked before may not show it, and it is not unsent any more
+			f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
+		}
 	}
 }
 
