@@ -19,9 +19,14 @@ func (m *model) tree() map[string]string {
 	for key, data := range m.keys {
 		elems := strings.Split(key, "/")
 		dir := ""
+		below := func(names []string) {
+			for _, nm := range names {
+				dir = join(dir, nm)
+				t[dir] = isDir
+			}
+		}
 		for _, e := range elems[:len(elems)-1] {
-			dir = join(dir, name.Encode(e, false)[0])
-			t[dir] = isDir
+			below(name.Encode(e, false))
 		}
 		if strings.HasSuffix(key, "/") && len(data) == 0 {
 			continue // a marker
@@ -30,7 +35,9 @@ func (m *model) tree() map[string]string {
 		if beside && len(data) == 0 {
 			continue // a marker of the other kind
 		}
-		t[join(dir, name.Encode(elems[len(elems)-1], beside)[0])] = "file " + string(data)
+		names := name.Encode(elems[len(elems)-1], beside)
+		below(names[:len(names)-1])
+		t[join(dir, names[len(names)-1])] = "file " + string(data)
 	}
 	return t
 }
@@ -57,7 +64,10 @@ func (m *model) kept(dir string) {
 		return
 	}
 	marker := keyOf(dir) + "/"
-	_, had := m.keys[marker]
+	data, had := m.keys[marker]
+	if len(data) > 0 {
+		return // a child with an empty name
+	}
 	delete(m.keys, marker)
 	switch {
 	case m.hasPrefix(marker):
@@ -65,14 +75,15 @@ func (m *model) kept(dir string) {
 		m.keys[marker] = nil
 	default:
 		m.keys[marker] = nil
-		above, _ := split(dir)
-		m.stored(above)
+		m.stored(above(dir))
 	}
 }
 
 func (m *model) stored(dir string) {
-	for ; dir != ""; dir, _ = split(dir) {
-		delete(m.keys, keyOf(dir)+"/")
+	for ; dir != ""; dir = above(dir) {
+		if marker := keyOf(dir) + "/"; len(m.keys[marker]) == 0 {
+			delete(m.keys, marker)
+		}
 	}
 }
 
@@ -82,5 +93,22 @@ func keyOf(path string) string {
 	if err != nil {
 		panic(err)
 	}
-	return strings.TrimSuffix(k, "/")
+	return k
+}
+
+// above is the directory that a path lies in; a continuation of a long name is none.
+func above(path string) string {
+	dir, _ := split(path)
+	for isContinuation(dir) {
+		dir, _ = split(dir)
+	}
+	return dir
+}
+
+func isContinuation(path string) bool { return strings.HasSuffix(path, "%{+}") }
+
+// noName tells of the path of a key that ends in a slash: with nothing in it, it is a directory's marker.
+func noName(path string) bool {
+	_, nm := split(path)
+	return nm == "%{}" || nm == "%{}%{object}"
 }

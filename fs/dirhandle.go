@@ -77,7 +77,7 @@ func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err 
 }
 
 // knowsBetter tells whether a node is newer than the listing; needs FS.mu.
-func (d *DirHandle) knowsBetter(n *node) bool { return n.unsent() || n.checked.After(d.l.started) }
+func (d *DirHandle) knowsBetter(n *node) bool { return n.checked.After(d.l.started) || n.unsent() }
 
 func (d *DirHandle) entry(i int) (entry, error) {
 	if k := d.order[i]; k < 0 {
@@ -103,9 +103,11 @@ func (d *DirHandle) advance(ctx context.Context) error {
 	}
 	d.f.mu.Lock()
 	_, hidden := d.override(e.name)
+	sidecar := !hidden && d.hidesListed(d.next, e.name)
 	beside := hidden && !e.dir && e.size > 0 && d.n.unsentDir(e.name)
 	d.f.mu.Unlock()
 	switch {
+	case sidecar:
 	case !hidden:
 		d.order = append(d.order, int32(d.next))
 	case beside:
@@ -145,7 +147,7 @@ func (d *DirHandle) addLocal() {
 			continue
 		}
 		told[nm] = struct{}{}
-		if c := d.n.children[nm]; !ch.gone || c != nil && c.unsent() {
+		if c := d.n.children[nm]; (!ch.gone || c != nil && c.unsent()) && !d.hidesLocal(nm) {
 			e := ch.e
 			e.name = nm
 			if c != nil {
@@ -158,7 +160,7 @@ func (d *DirHandle) addLocal() {
 		if _, done := told[nm]; done {
 			continue
 		}
-		if c.unsent() || d.unlisted(c) {
+		if (c.unsent() || d.unlisted(c)) && !d.hidesLocal(nm) {
 			d.addEntry(entry{name: nm, dir: c.kind == kindDir})
 		}
 	}

@@ -5,7 +5,8 @@
 //
 // The top of a mount shows a project's buckets, one bucket, or one prefix of a bucket. A directory is a prefix of keys, a file is a plain object;
 // package fs/name maps keys to names and back. A directory needs no object of its own. Markers of other clients (an empty `x/`, an empty `x` beside
-// `x/…`, an empty object of a directory's content type) read as the directory that they mean. mkdir writes a marker only when nothing comes
+// `x/…`, an empty object of a directory's content type, Hadoop's empty `x_$folder$`) read as the directory that they mean; a name that Hadoop's marker alone
+// keeps is found from the first listing on that shows one in its bucket, as looking for it costs a request. mkdir writes a marker only when nothing comes
 // to lie below the directory within a second, and a marker that allasfs wrote goes when something does; a directory whose last child is removed
 // stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
 // Such a one is remembered in Options.Buckets and listed with the others, until the store does not know it (unlisted).
@@ -41,6 +42,7 @@
 // runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
 // directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory
 // that two pages do not get past lists itself. Own changes take the directory out of what the flat listing saw (FS.spoil).
+// With Options.HideSidecars what a-put writes beside a file is left out when a directory is read, and nowhere else (DirHandle).
 //
 // # Writing
 //

@@ -30,6 +30,7 @@ type merger struct {
 	marker bool                // the directory's own marker was seen
 	held   []s3.Object         // objects whose prefix may follow
 	conts  map[string]struct{} // continuation directories already told
+	told   []toldName          // that begin the present element
 	out    []entry
 }
 
@@ -63,11 +64,16 @@ func (m *merger) object(o s3.Object) {
 		m.marker = true
 		return
 	}
+	m.follow(o.Key[len(m.place.prefix):])
+	if m.folder(o) {
+		return
+	}
 	m.held = append(m.held, o)
 }
 
 func (m *merger) prefix(p string) {
 	m.release(p)
+	m.follow(p[len(m.place.prefix):])
 	for i, o := range m.held {
 		if o.Key+"/" == p {
 			m.held = append(m.held[:i], m.held[i+1:]...)
@@ -100,11 +106,14 @@ func (m *merger) release(key string) {
 }
 
 func (m *merger) directory(elem string, marker bool) {
+	m.told = append(m.told, toldName{elem: elem, dir: true})
 	m.tell(elem, false, entry{dir: true, marker: marker})
 }
 
 func (m *merger) file(o s3.Object, object bool) {
-	m.tell(o.Key[len(m.place.prefix):], object, entry{etag: o.ETag, size: o.Size, modified: toSecond(o.Modified), large: o.Large != s3.NotLarge})
+	elem := o.Key[len(m.place.prefix):]
+	m.told = append(m.told, toldName{elem: elem})
+	m.tell(elem, object, entry{etag: o.ETag, size: o.Size, modified: toSecond(o.Modified), large: o.Large != s3.NotLarge})
 }
 
 // tell adds e under its name in this directory, or the continuation directory on the way to it.

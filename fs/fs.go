@@ -42,6 +42,9 @@ type Options struct {
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
+	WatchSpace   bool // the store is asked every hour how full it is, not only when statfs(2) is called
+	HideSidecars bool // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
+
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 
 	TTL      time.Duration // how long metadata is trusted; 0 asks each time
@@ -103,11 +106,13 @@ type FS struct {
 	finished []*walker             // that looked ahead to the end of a directory, the latest last
 	moves    map[*dirMove]struct{} // directories that are being renamed
 	sweeps   []*sweep              // tree walks that are followed, the newest last
+	folders  map[string]struct{}   // buckets that hold markers of Hadoop's; see noteFolders
 	closed   bool                  // no new work is taken
 	ended    bool                  // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
+	closings             int                 // files that are being made durable, and are about to be in the queue
 	room                 chan struct{}       // closed when there may be room for more drafts
 	unseen               map[string]struct{} // ids of drafts in conflict that no close was told of
 	sentFiles, sentBytes int64               // that got to the store
@@ -157,6 +162,7 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
+		folders:  make(map[string]struct{}),
 		unlisted: unlisted{file: o.Buckets},
 		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}
@@ -174,6 +180,9 @@ func New(o Options) (*FS, error) {
 	f.wg.Add(2)
 	go f.runLater()
 	go f.runQueue()
+	if o.WatchSpace {
+		f.wg.Go(f.watchSpace)
+	}
 	return f, nil
 }
 

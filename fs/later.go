@@ -149,23 +149,30 @@ func (f *FS) keepable(n *node) bool {
 	return p.prefix != "" && p.cont == ""
 }
 
+// unpieced is dir, or where it is a continuation (a piece of a long name) the directory that it lies in; needs f.mu.
+func (f *FS) unpieced(dir *node) *node {
+	for dir != nil && f.placeOf(dir).cont != "" {
+		dir = dir.parent
+	}
+	return dir
+}
+
 // childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
 func (f *FS) childStored(dir *node) {
-	for d := dir; d != nil && f.keepable(d); d = d.parent {
+	for d := f.unpieced(dir); d != nil && f.keepable(d); d = f.unpieced(d.parent) {
+		// A listing that is under way may be of the time before, held or not: it was unsent until now.
+		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
 		d.held = false
 		d.empty = false
 		if !d.asked || d.marker && !d.foreign {
 			f.schedule(d)
-		}
-		if d.parent != nil { // what the store was asked before may not show it, and it is not unsent any more
-			f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
 		}
 	}
 }
 
 // childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
 func (f *FS) childGone(dir *node) {
-	if f.keepable(dir) {
+	if dir = f.unpieced(dir); dir != nil && f.keepable(dir) {
 		dir.hold()
 		f.schedule(dir)
 	}

@@ -40,15 +40,37 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 	return a
 }
 
-// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none.
+// Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none; of the attributes Valid is set then.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
-	if err != nil {
-		return Attr{}, err
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return Attr{Valid: f.absentFor(parent, nm)}, err
+	case err != nil:
+		return Attr{}, err
+	}
 	return f.attrOf(n), nil
+}
+
+// absentFor is how long it may be trusted that a directory does not have a name: the TTL, less the age of what told so. Needs f.mu.
+func (f *FS) absentFor(parent uint64, nm string) time.Duration {
+	d, err := f.directory(parent)
+	if err != nil {
+		return 0
+	}
+	if _, err := decode(f.placeOf(d), nm); err != nil {
+		return f.o.TTL // nothing can have that name
+	}
+	var told time.Time
+	if ch, ok := d.changes[nm]; ok && ch.gone {
+		told = ch.at
+	}
+	if l := d.listing; l != nil && l.started.After(told) && l.complete() {
+		told = l.started
+	}
+	return max(0, f.o.TTL-time.Since(told))
 }
 
 // pin adds a reference that unpin gives back, so that n is not forgotten meanwhile; needs f.mu.
@@ -133,7 +155,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 // changedSince tells whether a name is known to have changed after the store was asked about it, so that its answer may be of the time before, and
 // what the name is now: nil when it is gone. The node of the change may have been forgotten since. Needs f.mu.
 func (f *FS) changedSince(d *node, nm string, asked time.Time) (n *node, changed bool) {
-	if c := d.children[nm]; c != nil && (c.unsent() || c.checked.After(asked)) {
+	if c := d.children[nm]; c != nil && (c.checked.After(asked) || c.unsent()) {
 		return c, true
 	}
 	ch, ok := d.changes[nm]
@@ -160,7 +182,7 @@ func decode(p place, nm string) (name.Part, error) {
 // recallName answers a name from what is known here; needs f.mu. known with a nil node: it does not exist.
 func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 	c := d.children[nm]
-	if c != nil && (c.unsent() || c.attrsUnsent || f.fresh(c.checked)) {
+	if c != nil && (f.fresh(c.checked) || c.attrsUnsent || c.unsent()) {
 		return c, true
 	}
 	ch, changed := d.changes[nm]
@@ -216,7 +238,7 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 		k = kindDir
 	}
 	n := d.children[e.name]
-	if n != nil && (n.unsent() || n.attrsUnsent || n.checked.After(asked)) {
+	if n != nil && (n.attrsUnsent || n.checked.After(asked) || n.unsent()) {
 		return n
 	}
 	if n != nil && (n.kind == kindDir) != (k == kindDir) {
@@ -403,6 +425,14 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 			objectErr = os.ErrNotExist
 		case prefix || isDirType(object.ContentType): // a marker of the name
 			objectErr, prefix, plain = os.ErrNotExist, true, true
+		default:
+			marker, err := f.isFolder(ctx, p, part.Elem, object.Size)
+			if err != nil {
+				return entry{}, err
+			}
+			if marker {
+				objectErr = os.ErrNotExist
+			}
 		}
 	}
 	switch {
@@ -412,6 +442,8 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 		return entry{name: nm, etag: object.ETag, size: object.Size, modified: toSecond(object.Modified), large: object.Large != s3.NotLarge}, nil
 	case objectErr == nil:
 		return entry{}, os.ErrNotExist
+	case isNotExist(objectErr):
+		return f.askFolder(ctx, p, nm, part)
 	}
 	return entry{}, objectErr
 }

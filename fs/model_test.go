@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,6 +22,7 @@ import (
 // machine drives a file system and the model side by side.
 type machine struct {
 	w      *world
+	other  *world // a second mount of the bucket, with a cache of its own; nil = none
 	m      model
 	change func(*Options) // nil = nothing beside ttlZero
 }
@@ -31,25 +34,39 @@ func (x *machine) options(o *Options) {
 	}
 }
 
-var letters = []string{"a", "b", "-", "a-", "aa", "a-b"}
+// letters are names, and elements of keys; oddNames are names of elements that need an escape or a quote, oddElements such elements as only other
+// clients make.
+var (
+	letters     = []string{"a", "b", "-", "a-", "aa", "a-b"}
+	oddNames    = []string{"%{2E}", "%{2E}.", "c\x01", "b\\s", "%{25}{x", "\n", " "}
+	oddElements = []string{"", ".", "..", "%{object}", "%{+}", "c\x7f", strings.Repeat("L", 300), strings.Repeat("L", 300) + "x", "\r"}
+)
 
-func (x *machine) anyName(t *rapid.T) string { return rapid.SampledFrom(letters).Draw(t, "name") }
+func (x *machine) anyName(t *rapid.T) string {
+	return rapid.SampledFrom(slices.Concat(letters, letters, oddNames)).Draw(t, "name")
+}
+
+// paths are those that are there and that a key has of its own, sorted.
+func (x *machine) paths(want func(path, what string) bool) []string {
+	var all []string
+	for p, v := range x.m.tree() {
+		if !isContinuation(p) && want(p, v) {
+			all = append(all, p)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
 
 // dir draws a directory of the tree, "" being the top.
 func (x *machine) dir(t *rapid.T) string {
-	dirs := []string{""}
-	for p, v := range x.m.tree() {
-		if v == isDir && strings.Count(p, "/") < 3 {
-			dirs = append(dirs, p)
-		}
-	}
-	slices.Sort(dirs)
+	dirs := append([]string{""}, x.paths(func(p, v string) bool { return v == isDir && strings.Count(p, "/") < 3 })...)
 	return rapid.SampledFrom(dirs).Draw(t, "dir")
 }
 
 // path draws a path that is there, or a new one in a directory that is.
 func (x *machine) path(t *rapid.T, what string) string {
-	if paths := slices.Sorted(maps.Keys(x.m.tree())); len(paths) > 0 && rapid.IntRange(0, 3).Draw(t, what+" there") > 0 {
+	if paths := x.paths(func(string, string) bool { return true }); len(paths) > 0 && rapid.IntRange(0, 3).Draw(t, what+" there") > 0 {
 		return rapid.SampledFrom(paths).Draw(t, what)
 	}
 	return join(x.dir(t), x.anyName(t))
@@ -62,6 +79,9 @@ func (x *machine) data(t *rapid.T) []byte {
 // write makes a file, or changes one from its start, at an offset or at its end.
 func (x *machine) write(t *rapid.T) {
 	path, data := x.path(t, "path"), x.data(t)
+	if noName(path) && len(data) == 0 {
+		return
+	}
 	tree := x.m.tree()
 	old := strings.TrimPrefix(tree[path], "file ")
 	flags, off := uint32(syscall.O_CREAT), int64(0)
@@ -93,8 +113,7 @@ func (x *machine) write(t *rapid.T) {
 		copy(b[off:], data)
 		old = string(b)
 	}
-	dir, _ := split(path)
-	x.m.stored(dir)
+	x.m.stored(above(path))
 	x.m.keys[keyOf(path)] = []byte(old)
 	x.beside(t, path)
 }
@@ -104,7 +123,7 @@ func (x *machine) copy(t *rapid.T) {
 	from, to := x.path(t, "from"), x.path(t, "to")
 	tree := x.m.tree()
 	data, isFile := strings.CutPrefix(tree[from], "file ")
-	if !isFile || tree[to] == isDir || from == to {
+	if !isFile || tree[to] == isDir || from == to || noName(to) {
 		return
 	}
 	if x.change != nil {
@@ -124,14 +143,16 @@ func (x *machine) copy(t *rapid.T) {
 		t.Fatalf("copied %d bytes, want %d", n, len(want))
 	}
 	wantErr(t, out.Flush(t.Context()), nil)
-	dir, _ := split(to)
-	x.m.stored(dir)
+	x.m.stored(above(to))
 	x.m.keys[keyOf(to)] = []byte(want)
 	x.beside(t, to)
 }
 
 func (x *machine) truncate(t *rapid.T) {
 	path, size := x.path(t, "path"), rapid.Int64Range(0, 60).Draw(t, "size")
+	if noName(path) {
+		size++
+	}
 	was, there := x.m.tree()[path]
 	a, err := x.w.walk(path)
 	if !there {
@@ -154,7 +175,7 @@ func (x *machine) truncate(t *rapid.T) {
 	wantErr(t, err, nil)
 	b := []byte(strings.TrimPrefix(was, "file "))
 	if int64(len(b)) != size {
-		x.m.stored(dir)
+		x.m.stored(above(path))
 	}
 	b = append(b, make([]byte, max(0, size-int64(len(b))))...)[:size]
 	x.m.keys[keyOf(path)] = b
@@ -176,12 +197,11 @@ func (x *machine) mkdir(t *rapid.T) {
 		wantErr(t, err, os.ErrExist)
 		return
 	}
-	if strings.Contains(path[strings.LastIndexByte(path, '/')+1:], "%{") {
+	if strings.HasSuffix(path, "%{object}") {
 		return
 	}
 	wantErr(t, err, nil)
-	dir, _ := split(path)
-	x.m.stored(dir)
+	x.m.stored(above(path))
 	x.m.keys[keyOf(path)+"/"] = nil
 }
 
@@ -197,8 +217,7 @@ func (x *machine) unlink(t *rapid.T) {
 	default:
 		wantErr(t, err, nil)
 		delete(x.m.keys, keyOf(path))
-		dir, _ := split(path)
-		x.m.kept(dir)
+		x.m.kept(above(path))
 	}
 }
 
@@ -232,8 +251,7 @@ func (x *machine) rmdir(t *rapid.T) {
 	default:
 		wantErr(t, err, nil)
 		x.dropDir(path)
-		dir, _ := split(path)
-		x.m.kept(dir)
+		x.m.kept(above(path))
 	}
 }
 
@@ -242,7 +260,7 @@ func (x *machine) rename(t *rapid.T) {
 	tree := x.m.tree()
 	src, there := tree[from]
 	dst, over := tree[to]
-	if strings.Contains(to, "%{") {
+	if strings.HasSuffix(to, "%{object}") || noName(to) || strings.HasSuffix(from, "%{object}") {
 		return // whether the name may be used depends on the keys: see the tests of names
 	}
 	err := x.w.rename(from, to)
@@ -271,13 +289,11 @@ func (x *machine) rename(t *rapid.T) {
 }
 
 func (x *machine) renamed(from, to string, dir, overDir bool) {
-	toDir, _ := split(to)
-	fromDir, _ := split(from)
 	k, l := keyOf(from), keyOf(to)
 	if overDir {
 		x.dropDir(to)
 	}
-	x.m.stored(toDir)
+	x.m.stored(above(to))
 	if !dir {
 		x.m.keys[l] = x.m.keys[k]
 		delete(x.m.keys, k)
@@ -288,14 +304,21 @@ func (x *machine) renamed(from, to string, dir, overDir bool) {
 				x.m.keys[l+"/"+rest] = data
 			}
 		}
+		if data, ok := x.m.keys[k]; ok && len(data) == 0 { // a marker of the other kind
+			delete(x.m.keys, k)
+			x.m.keys[l] = data
+		}
 	}
-	x.m.kept(fromDir)
+	x.m.kept(above(from))
 }
 
 // another client's changes
 func (x *machine) remotePut(t *rapid.T) {
 	x.sync(t)
-	key := strings.Join(rapid.SliceOfN(rapid.SampledFrom(letters), 1, 3).Draw(t, "key"), "/")
+	key := strings.Join(rapid.SliceOfN(rapid.SampledFrom(slices.Concat(letters, letters, oddElements)), 1, 3).Draw(t, "key"), "/")
+	if key == "" {
+		return
+	}
 	data := rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "data")
 	x.w.remotePut(key, data)
 	x.m.keys[key] = data
@@ -309,6 +332,81 @@ func (x *machine) remoteDelete(t *rapid.T) {
 	key := rapid.SampledFrom(slices.Sorted(maps.Keys(x.m.keys))).Draw(t, "key")
 	x.w.remoteDelete(key)
 	delete(x.m.keys, key)
+}
+
+// steps are all that can happen.
+func (x *machine) steps() map[string]func(*rapid.T) {
+	all := map[string]func(*rapid.T){
+		"write": x.write, "copy": x.copy, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
+		"remote put": x.remotePut, "remote delete": x.remoteDelete, "remount": x.remount, "crash": x.crash, "crash while writing": x.crashWriting, "": x.check,
+	}
+	if x.other == nil {
+		return all
+	}
+	for _, name := range []string{"write", "truncate", "mkdir", "unlink", "rmdir", "rename"} {
+		step := all[name]
+		all[name+" by the other"] = func(t *rapid.T) { x.elsewhere(t, step) }
+	}
+	return all
+}
+
+// elsewhere does a step by the other mount; what each does is in the store before the other goes on.
+func (x *machine) elsewhere(t *rapid.T, step func(*rapid.T)) {
+	x.sync(t)
+	x.w, x.other = x.other, x.w
+	defer func() { x.w, x.other = x.other, x.w }()
+	step(t)
+	x.sync(t)
+}
+
+// crash is kill -9 of the daemon when every file is closed: what was acknowledged is in the store once the next mount has sent what it found.
+func (x *machine) crash(t *rapid.T) {
+	for first := true; first || x.w.f.isWorkLeft(); first = false { // markers are not acknowledged
+		if err := x.w.f.doLater(t.Context(), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.w.crash()
+	x.w.start(x.options)
+	x.sync(t)
+	x.tidy()
+}
+
+// tidy removes markers beside a child: what is sent after a crash, and what another mount puts into a directory whose marker is this one's, may leave one,
+// which is harmless.
+func (x *machine) tidy() {
+	for _, key := range x.w.remoteKeys() {
+		if _, there := x.m.keys[key]; !there && strings.HasSuffix(key, "/") && x.m.hasPrefix(key) {
+			x.w.remoteDelete(key)
+		}
+	}
+}
+
+// crashWriting is crash while a file is being written: that is kept as it was, and the store's version stays.
+func (x *machine) crashWriting(t *rapid.T) {
+	x.sync(t)
+	path, data := x.path(t, "path"), rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "data")
+	was, there := x.m.tree()[path]
+	if was == isDir || !there && strings.HasSuffix(path, "%{object}") {
+		return
+	}
+	h, err := x.w.open(path, syscall.O_WRONLY|syscall.O_CREAT)
+	wantErr(t, err, nil)
+	_, err = h.WriteAt(t.Context(), data, 0)
+	wantErr(t, err, nil)
+	x.crash(t)
+	kept := x.w.f.Status().Drafts
+	if len(kept) != 1 || kept[0].State != "open" {
+		t.Fatalf("kept after a crash while %q was written: %+v", path, kept)
+	}
+	old := strings.TrimPrefix(was, "file ")
+	want := string(data) + old[min(len(data), len(old)):]
+	file := filepath.Join(x.w.t.TempDir(), "saved")
+	wantErr(t, x.w.f.RecoverSave(t.Context(), kept[0].ID, file), nil)
+	if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		t.Fatalf("kept of %q: %q, want %q; %v", path, got, want, err)
+	}
+	wantErr(t, x.w.f.RecoverDrop(t.Context(), kept[0].ID), nil)
 }
 
 // remount ends the file system and starts it on the same cache.
@@ -340,6 +438,9 @@ func (x *machine) check(t *rapid.T) {
 		return
 	}
 	x.sync(t)
+	if x.other != nil {
+		x.tidy()
+	}
 	if got, want := x.w.remoteKeys(), slices.Sorted(maps.Keys(x.m.keys)); !slices.Equal(got, want) {
 		t.Fatalf("the bucket holds %q, want %q", got, want)
 	}
@@ -388,7 +489,8 @@ func wantErr(t *rapid.T, err, want error) {
 	}
 }
 
-// TestModel compares the file system with the reference model after random steps, other clients' changes and remounts among them.
+// TestModel compares the file system with the reference model after random steps, changes by other clients and by a second mount, crashes and remounts among
+// them.
 func TestModel(t *testing.T) {
 	s3test.Each(t, func(t *testing.T, e s3test.Endpoint) {
 		checks := 25
@@ -399,10 +501,9 @@ func TestModel(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			x := &machine{w: newWorldOn(t, e, e.Bucket(t), ttlZero), m: model{keys: map[string][]byte{}}}
 			defer x.w.stop()
-			rt.Repeat(map[string]func(*rapid.T){
-				"write": x.write, "copy": x.copy, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
-				"remote put": x.remotePut, "remote delete": x.remoteDelete, "remount": x.remount, "": x.check,
-			})
+			x.other = newWorldOn(t, e, x.w.bucket, ttlZero)
+			defer x.other.stop()
+			rt.Repeat(x.steps())
 		})
 	})
 }

@@ -102,7 +102,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 	if err == nil {
 		o, before, err = f.storeOnce(ctx, d, path, cond)
 	}
-	if left.ID != "" && !before && ctx.Err() == nil { // else the store may have been completing it when the crash came
+	if asked := left.ETag != ""; left.ID != "" && !before && ctx.Err() == nil && (!asked || err == nil) { // else the store may be completing it still
 		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
 	}
 	if err != nil {

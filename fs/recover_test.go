@@ -196,3 +196,35 @@ func TestRemovedStaysRemoved(t *testing.T) {
 		})
 	}
 }
+
+// TestUnsureUploadIsNotAborted: an upload that the store may be completing still, when the crash came, is not aborted before the file got there another way:
+// an abort beside a completion could take the parts away from the object.
+func TestUnsureUploadIsNotAborted(t *testing.T) {
+	w := newWorld(t)
+	data := random(40 << 20)
+	h := must[*Handle](t)(w.open("f", syscall.O_WRONLY|syscall.O_CREAT))
+	must[int](t)(h.WriteAt(t.Context(), data, 0))
+	w.srv.FaultOnce("CompleteMultipartUpload", s3test.Fault{Before: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	w.wantErr(h.Flush(ctx), context.DeadlineExceeded)
+	w.crash()
+	w.srv.ResetCounts()
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "CreateMultipartUpload" {
+			return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+		}
+		return nil
+	})
+	w.start()
+	w.eventually(func() bool { return len(w.f.Status().Errors) > 0 })
+	if n := w.srv.Count("AbortMultipartUpload"); n > 0 {
+		t.Errorf("aborted %d times", n)
+	}
+	w.srv.Fault(nil)
+	w.ok(w.f.Sync(t.Context()))
+	if !bytes.Equal(w.object("f"), data) {
+		t.Error("the store has other bytes")
+	}
+	w.left(0)
+}

@@ -142,6 +142,9 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 				return err
 			}
 		}
+		if err := f.dropFolder(ctx, p); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

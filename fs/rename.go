@@ -58,7 +58,7 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	}
 	move := f.renameFile
 	if src.kind == kindDir {
-		move = f.renameDir
+		move = f.renameFoldered
 	}
 	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error { return move(ctx, src, dst, from, to) })
 }

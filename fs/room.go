@@ -26,10 +26,23 @@ func (f *FS) roomComing() (came <-chan struct{}, coming bool) {
 	return came, coming
 }
 
+// closing counts a file that is on its way to the queue of uploads until done is called.
+func (f *FS) closing() (done func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closings++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.closings--
+		f.roomCame()
+	}
+}
+
 func (f *FS) ownRoomComing() (came <-chan struct{}, coming bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	coming = f.sendings > 0 || len(f.resends) > 0 || f.queue.hopeful()
+	coming = f.sendings > 0 || f.closings > 0 || len(f.resends) > 0 || f.queue.hopeful()
 	return f.room, coming
 }
 

@@ -106,3 +106,36 @@ func TestWaitForRoomCanBeKilled(t *testing.T) {
 	w.ok(h.Flush(t.Context()))
 	h.Release()
 }
+
+// TestRoomFromAClosingFile: a file whose close is being made durable counts as one that is about to make room.
+func TestRoomFromAClosingFile(t *testing.T) {
+	w := newWorld(t)
+	w.bound(1000, writeBack)
+	a := must[*Handle](t)(w.open("a", syscall.O_WRONLY|syscall.O_CREAT))
+	must[int](t)(a.WriteAt(t.Context(), make([]byte, 900), 0))
+	b := must[*Handle](t)(w.open("b", syscall.O_WRONLY|syscall.O_CREAT))
+	defer b.Release()
+	w.ok(a.n.gate.Acquire(t.Context(), whole))
+	letGo := sync.OnceFunc(func() { a.n.gate.Release(whole) })
+	defer letGo()
+	closed, written := make(chan error, 1), make(chan error, 1)
+	go func() { closed <- a.Flush(t.Context()) }()
+	w.eventually(func() bool {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		return w.f.closings == 1
+	})
+	go func() {
+		_, err := b.WriteAt(t.Context(), make([]byte, 200), 0)
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	letGo()
+	w.ok(<-closed)
+	a.Release()
+	w.ok(<-written)
+}

@@ -24,6 +24,8 @@ type Status struct {
 	Nodes    int           `json:"nodes"` // that the kernel knows or that have local state
 	Handles  int           `json:"handles"`
 
+	Full []SpaceWarning `json:"full,omitempty"` // limits of the store that are nearly reached, as of the last time that it was asked
+
 	Sources     []SourceState `json:"sources,omitempty"` // filled in by who mounts several file systems as one
 	Passthrough Passthrough   `json:"passthrough"`       // filled in by who serves the kernel
 }
@@ -94,6 +96,7 @@ func (f *FS) Status() Status {
 	s.Handles = f.handles
 	s.Queue = f.queueState()
 	s.Moves = f.moveStates()
+	s.Full = slices.Clone(f.space.warnings)
 	return s
 }
 

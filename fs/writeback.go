@@ -37,6 +37,7 @@ func (f *FS) closeFile(ctx context.Context, n *node) error {
 
 // toJournal makes n's draft one that this mount, or the next one, sends.
 func (f *FS) toJournal(ctx context.Context, n *node) error {
+	defer f.closing()()
 	if err := f.tree.Acquire(ctx, 1); err != nil {
 		return err
 	}

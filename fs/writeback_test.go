@@ -384,10 +384,7 @@ func TestModelWriteBack(t *testing.T) {
 				x := &machine{m: model{keys: map[string][]byte{}}, change: change}
 				x.w = newWorld(t, x.options)
 				defer x.w.stop()
-				rt.Repeat(map[string]func(*rapid.T){
-					"write": x.write, "copy": x.copy, "truncate": x.truncate, "mkdir": x.mkdir, "unlink": x.unlink, "rmdir": x.rmdir, "rename": x.rename,
-					"remote put": x.remotePut, "remote delete": x.remoteDelete, "remount": x.remount, "": x.check,
-				})
+				rt.Repeat(x.steps())
 			})
 		})
 	}

@@ -22,8 +22,12 @@ const (
 	xattrState  = xattrOwn + "state"  // see FS.StateOf
 	xattrCached = xattrOwn + "cached" // bytes on the local disk
 	xattrError  = xattrOwn + "error"  // why it could not be sent, in plain words
+	xattrInfo   = xattrOwn + "info"   // Info as JSON; directories have it too
 	xattrLink   = xattrOwn + "link"   // a URL by which anybody may download the stored version, for a day; .SECONDS after it: for so long
 )
+
+// defaultClass is the storage class of what the store tells none of.
+const defaultClass = "STANDARD"
 
 // Flags of setxattr(2).
 const (
@@ -51,7 +55,7 @@ func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
 		return at.contentType, at.contentType != ""
 	case xattrClass:
 		if at.class == "" {
-			return "STANDARD", o.exists
+			return defaultClass, o.exists
 		}
 		return at.class, o.exists
 	case xattrState:
@@ -112,6 +116,9 @@ func (f *FS) Getxattr(ctx context.Context, id uint64, name string) ([]byte, erro
 	n, err := f.node(id)
 	if err != nil {
 		return nil, err
+	}
+	if name == xattrInfo {
+		return f.infoXattr(ctx, id)
 	}
 	f.mu.Lock()
 	at, dir := n.at, n.kind == kindDir

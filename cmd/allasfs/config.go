@@ -28,6 +28,7 @@ type config struct {
 
 	ReadOnly   bool
 	Segments   bool // buckets of segments may be changed
+	HideAmeta  bool // what a-put writes beside objects is not listed
 	AllowOther bool
 	UID, GID   uint32
 	Umask      octalMode
@@ -95,6 +96,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.AllProjects, "all-projects", false, "mount every project whose keys are found, each as a directory")
 	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
 	f.BoolVar(&c.Segments, "segments", false, "let buckets whose names end in _segments be changed: they hold the parts of large files that Swift clients wrote")
+	f.BoolVar(&c.HideAmeta, "hide-ameta", false, "do not list X_ameta, which a-put writes, while X is beside it; it still opens by its name")
 	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
 	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
 	f.Uint32Var(&c.GID, "gid", uint32(os.Getgid()), "group of files whose group is not stored")

@@ -204,8 +204,8 @@ func (d *daemon) makeFS(m *member) error {
 	options := fs.Options{
 		Store: m.store, Name: m.stores[0], Bucket: m.source.Bucket, Prefix: m.source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
-		Group: d.group, Segments: c.Segments, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
-		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite,
+		Group: d.group, Segments: c.Segments, HideSidecars: c.HideAmeta, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
+		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite, WatchSpace: !c.ReadOnly,
 	}
 	if m.name != "" {
 		options.Logger = d.log.With("at", m.name)
@@ -214,6 +214,7 @@ func (d *daemon) makeFS(m *member) error {
 	if m.fs, err = fs.New(options); err != nil {
 		return err
 	}
+	options.WatchSpace = false
 	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
 		for i, name := range m.stores {
 			if one == d.caches.main && i == 0 || !slices.ContainsFunc(one.Drafts(), func(x *cache.Draft) bool { return x.Target().Store == name }) {

@@ -46,7 +46,7 @@ func rootCommand(s *streams) *cobra.Command {
 		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
-		warmCommand(s), evictCommand(s), cacheCommand(s), linkCommand(s),
+		warmCommand(s), evictCommand(s), cacheCommand(s), linkCommand(s), infoCommand(s),
 		doctorCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), probeCommand())
 	return root
 }

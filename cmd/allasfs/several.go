@@ -66,6 +66,9 @@ func (m *member) status(s fs.Status) fs.Status {
 	for i := range s.Errors {
 		s.Errors[i].Path = m.at(s.Errors[i].Path)
 	}
+	for i := range s.Full {
+		s.Full[i].Bucket = m.at(s.Full[i].Bucket)
+	}
 	for i := range s.Warms {
 		s.Warms[i] = m.warmState(s.Warms[i])
 	}
@@ -78,6 +81,7 @@ func add(s, more fs.Status) fs.Status {
 	s.Drafts = append(s.Drafts, more.Drafts...)
 	s.Attrs = append(s.Attrs, more.Attrs...)
 	s.Moves = append(s.Moves, more.Moves...)
+	s.Full = append(s.Full, more.Full...)
 	s.Errors = append(s.Errors, more.Errors...)
 	slices.SortStableFunc(s.Errors, func(a, b fs.ErrorRecord) int { return b.Time.Compare(a.Time) })
 	s.Warms = append(s.Warms, more.Warms...)

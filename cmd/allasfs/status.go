@@ -150,6 +150,9 @@ func (st state) print(b *strings.Builder) {
 		line(onlyFirst(i, "renaming"), "%s", moveLine(m))
 	}
 	printAttrs(line, r.Status.Attrs)
+	for i, w := range r.Status.Full {
+		line(onlyFirst(i, "full"), "%s", fullLine(w))
+	}
 	for i, e := range r.Status.Errors {
 		line(onlyFirst(i, "errors"), "%s  %s: %s", e.Time.Local().Format("15:04:05"), oneLine(e.Path), e.Text)
 	}
@@ -181,6 +184,19 @@ func printKept(line func(name, format string, args ...any), drafts []fs.DraftSta
 func moveLine(m fs.MoveState) string {
 	what := map[string]string{"copying": "copied", "deleting": "old names removed"}[m.Phase]
 	return fmt.Sprintf("%s to %s: %d of %s %s", oneLine(m.From), oneLine(m.To), m.Done, count(int(m.Total), "object"), what)
+}
+
+// fullLine tells how near a limit of the store is.
+func fullLine(w fs.SpaceWarning) string {
+	whose := w.Bucket
+	if whose == "" {
+		whose = "the project"
+	}
+	used, limit := fmt.Sprint(w.Used), fmt.Sprint(w.Limit)+" objects"
+	if w.What == "bytes" {
+		used, limit = human(w.Used), human(w.Limit)
+	}
+	return fmt.Sprintf("%s has %s of %s, %d %%", oneLine(whose), used, limit, percent(w.Used, w.Limit))
 }
 
 // printAttrs tells how many files have attributes that are not in the store, and the first of them.

@@ -24,3 +24,17 @@ func TestPassthroughLine(t *testing.T) {
 		}
 	}
 }
+
+func TestFullLine(t *testing.T) {
+	for _, c := range []struct {
+		w    fs.SpaceWarning
+		want string
+	}{
+		{fs.SpaceWarning{What: "bytes", Used: 95 << 30, Limit: 100 << 30}, "the project has 95 GiB of 100 GiB, 95 %"},
+		{fs.SpaceWarning{Bucket: "p/data", What: "objects", Used: 499_000, Limit: 500_000}, "p/data has 499000 of 500000 objects, 99 %"},
+	} {
+		if got := fullLine(c.w); got != c.want {
+			t.Errorf("fullLine(%+v) = %q, want %q", c.w, got, c.want)
+		}
+	}
+}

@@ -49,9 +49,9 @@ func (b *bridge) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, 
 		return fuse.OK
 	}
 	st := b.statusNamed("lookup", in.NodeId, name, err)
-	if st == fuse.ENOENT && b.ttl > 0 {
+	if st == fuse.ENOENT && a.Valid > 0 {
 		*out = fuse.EntryOut{}
-		out.SetEntryTimeout(b.ttl)
+		out.SetEntryTimeout(a.Valid)
 		return fuse.OK
 	}
 	return st

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -18,8 +17,7 @@ import (
 type bridge struct {
 	fuse.RawFileSystem
 	fs       *fs.FS
-	first    uint64        // added to node ids in what the kernel is told: 0, or the number of a part of a union
-	ttl      time.Duration // how long the kernel may trust names and attributes
+	first    uint64 // added to node ids in what the kernel is told: 0, or the number of a part of a union
 	log      *slog.Logger
 	notifier *notifier
 
@@ -37,7 +35,7 @@ type bridge struct {
 var _ fuse.RawFileSystem = (*bridge)(nil)
 
 func newBridge(f *fs.FS, log *slog.Logger) *bridge {
-	b := &bridge{RawFileSystem: fuse.NewDefaultRawFileSystem(), fs: f, ttl: f.TTL(), log: log, notifier: newNotifier(log)}
+	b := &bridge{RawFileSystem: fuse.NewDefaultRawFileSystem(), fs: f, log: log, notifier: newNotifier(log)}
 	b.backings.log = log
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	return b
