@@ -41,7 +41,7 @@ const (
 	attrFileMax  = 64 << 20                 // bytes: more is not kept
 	attrRecord   = 32 << 10                 // bytes of a record at the most
 	attrHead     = 8                        // bytes before a record
-	attrSaveSize = 1 << 20                  // bytes that wait for a save at the most
+	attrSaveSize = 8 << 20                  // bytes that wait for a save at the most
 )
 
 // add keeps what HEAD told of an object, from the next save on.
