@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -239,12 +240,8 @@ func (d *Draft) Clean() bool {
 	return d.d.clean
 }
 
-// Size is the file's size in bytes.
-func (d *Draft) Size() int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.t.size
-}
+// Size is the file's size in bytes. It waits for nothing: who asks may hold a lock that a change of the draft, which may take the disk long, must not hold up.
+func (d *Draft) Size() int64 { return atomic.LoadInt64(&d.t.size) }
 
 // Pieces is the table: sorted, without gaps, covering [0, Size).
 func (d *Draft) Pieces() []Piece {

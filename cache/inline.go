@@ -72,11 +72,11 @@ func (d *Draft) writeInline(p []byte, off int64) (done bool, err error) {
 	if err := d.alive(); err != nil {
 		return true, err
 	}
+	if err := d.outdate(); err != nil { // which may rewrite the journal, and so give the draft a data file
+		return true, err
+	}
 	if !d.d.inline.on {
 		return false, nil
-	}
-	if err := d.outdate(); err != nil {
-		return true, err
 	}
 	n, before := int64(len(p)), d.t.local
 	more := max(off+n-int64(len(d.d.inline.mem)), 0)

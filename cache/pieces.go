@@ -3,6 +3,7 @@ package cache
 import (
 	"slices"
 	"sort"
+	"sync/atomic"
 )
 
 // PieceKind tells where the bytes of a piece are.
@@ -49,7 +50,7 @@ func (p Piece) cut(from, to int64) Piece {
 // table is the pieces of a draft: sorted, without gaps from 0 to size, neighbours that join joined.
 type table struct {
 	pieces []Piece
-	size   int64
+	size   int64 // set atomically, and read so where the lock is not held: see Draft.Size
 	local  int64 // bytes of Local pieces
 }
 
@@ -93,7 +94,7 @@ func (t *table) put(p Piece) {
 		j++
 	}
 	t.pieces = slices.Replace(t.pieces, i, j, parts...)
-	t.size = max(t.size, p.end())
+	atomic.StoreInt64(&t.size, max(t.size, p.end()))
 }
 
 // appendPiece adds q to parts, joined to the last one where that goes; an empty piece is left out.
@@ -130,7 +131,7 @@ func (t *table) truncate(size int64) {
 		i++
 	}
 	t.pieces = slices.Delete(t.pieces, i, len(t.pieces))
-	t.size = size
+	atomic.StoreInt64(&t.size, size)
 }
 
 // at appends the pieces within [off, off+n) to buf, cut to it.

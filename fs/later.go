@@ -160,9 +160,8 @@ func (f *FS) unpieced(dir *node) *node {
 // childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
 func (f *FS) childStored(dir *node) {
 	for d := f.unpieced(dir); d != nil && f.keepable(d); d = f.unpieced(d.parent) {
-		if d.held || d.empty { // a listing that is under way may be of the time before
-			f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
-		}
+		// A listing that is under way may be of the time before, held or not: it was unsent until now.
+		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
 		d.held = false
 		d.empty = false
 		if !d.asked || d.marker && !d.foreign {

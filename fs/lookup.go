@@ -44,6 +44,10 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 // name.ErrTooLong when none can be so long.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
+	if err == nil && !f.lookCloser(ctx, n) {
+		f.unpin(n)
+		n, err = f.lookup(ctx, parent, nm)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
