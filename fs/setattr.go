@@ -60,7 +60,10 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isEcho(n, c) {
-		return f.attrOf(n), nil
+		if !c.DropSetID {
+			return f.attrOf(n), nil
+		}
+		c = Change{DropSetID: true}
 	}
 	f.changeAttrs(n, c)
 	return f.attrOf(n), nil

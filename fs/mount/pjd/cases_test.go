@@ -119,7 +119,7 @@ func parseStep(at, line string) (step, error) {
 	s := step{at: at}
 	words := strings.Fields(line)
 	if limit, ok := strings.CutPrefix(words[0], "~"); ok {
-		if limits()[limit] == "" {
+		if _, ok := limits()[limit]; !ok {
 			return s, fmt.Errorf("%s: no limit is called %q", at, limit)
 		}
 		s.limit, words = limit, words[1:]

@@ -23,16 +23,27 @@ func TestMount(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("calls as several users need root")
 	}
-	dir := mountNew(t)
-	run(t, dir, func(t *testing.T, s step, got string) {
-		held := slices.Contains(s.want, got)
+	for kind, change := range map[string]func(*fs.Options){
+		"plain":      func(*fs.Options) {},
+		"ttl 0":      func(o *fs.Options) { o.TTL = 0 },
+		"write-back": func(o *fs.Options) { o.WriteBack = true },
+		kernelWrites: func(o *fs.Options) { o.KernelWrites = true },
+	} {
+		t.Run(kind, func(t *testing.T) { run(t, mountNew(t, change), judgeMount(kind)) })
+	}
+}
+
+// judgeMount is the judge of the steps on one kind of mount.
+func judgeMount(kind string) func(t *testing.T, s step, got string) {
+	return func(t *testing.T, s step, got string) {
+		held, limited := slices.Contains(s.want, got), s.limited(kind)
 		switch {
-		case !held && s.limit == "":
+		case !held && !limited:
 			t.Errorf("%s: %q gives %s, want %q", s.at, s.calls, got, s.want)
-		case held && s.limit != "":
-			t.Errorf("%s: %q holds, so it is no limit (%s) any more", s.at, s.calls, s.limit)
+		case held && limited:
+			t.Errorf("%s: %q holds, so it is no limit (%s) any more", s.at, s.calls, limits()[s.limit].why)
 		}
-	})
+	}
 }
 
 // TestLocal runs the cases on a local directory, where all of them hold: it is the cases that are tested.
@@ -88,7 +99,7 @@ func publicDir(t *testing.T) string {
 }
 
 // mountNew mounts a new bucket for all users.
-func mountNew(t *testing.T) string {
+func mountNew(t *testing.T, change func(*fs.Options)) string {
 	t.Helper()
 	dir := publicDir(t)
 	e := s3test.Of(t, s3test.New(t))
@@ -102,7 +113,9 @@ func mountNew(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	f, err := fs.New(fs.Options{Store: store, Name: "test", Bucket: e.Bucket(t), Cache: c, TTL: time.Minute, Umask: 0o022})
+	o := fs.Options{Store: store, Name: "test", Bucket: e.Bucket(t), Cache: c, TTL: time.Minute, Umask: 0o022}
+	change(&o)
+	f, err := fs.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
