@@ -54,7 +54,8 @@ first read after a restart, tells). None of that needs an fsync, and none is mad
 A version of one block, up to 128 KiB, has no files of its own, which would cost more than its download: it is an entry of a pack, a head (ID, size,
 checksum of the bytes, CRC-32C over these, the pack's random salt and the place) and its bytes, written at the pack's end by one call. It is there as a
 whole or not at all. What is taken out, by eviction, a new name or a new state, loses its head and, as a hole, the pages that hold nothing else; no place
-gets other bytes, and a pack without entries is removed. A daemon that closes the folder leaves an index of its packs, and the next one takes each pack
+gets other bytes, and a pack without entries is removed; when there are four times as many as a full cache needs, the one with the fewest is
+emptied, so that versions that stay for ever do not keep a file each. A daemon that closes the folder leaves an index of its packs, and the next one takes each pack
 for what the index says if file number, size and time of change are still the same; else it looks for heads in the pack, with what is torn or taken out
 left aside. Bytes are compared with their checksum at the first read after a restart, but for a clean one in the same boot of the machine. Small
 versions that an earlier format left as files are read as such.

@@ -23,6 +23,7 @@ func (v *version) attachSlot() {
 func (c *Cache) storeSmall(v *version, blk *block) error {
 	c.names.Lock()
 	defer c.names.Unlock()
+	c.thinPacks()
 	room := packRoom(v.size)
 	if !c.makeRoom(room) {
 		return errFull
@@ -76,6 +77,7 @@ func (v *version) place(s *slot) {
 // adoptSmall keeps the bytes of a small draft that was sent; false where there is no room. The caller holds Cache.names, and nobody has the
 // version open.
 func (c *Cache) adoptSmall(d *Draft, id ID, name string) (bool, error) {
+	c.thinPacks()
 	room := packRoom(d.t.size)
 	if !c.makeRoom(room) {
 		return false, nil
