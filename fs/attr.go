@@ -22,6 +22,8 @@ type Change struct {
 	Mode     *uint32 // permission bits
 	UID, GID *uint32
 	Mtime    *time.Time
+
+	DropSetID bool // a file loses its set-user and set-group bits, unless Mode sets them
 }
 
 // attrOf needs f.mu.

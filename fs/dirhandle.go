@@ -65,8 +65,11 @@ func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err 
 		return DirEntry{}, false, err
 	}
 	mode := uint32(syscall.S_IFREG)
-	if x.dir {
+	switch {
+	case x.dir:
 		mode = syscall.S_IFDIR
+	case d.f.isKnownLink(d.l.place, x):
+		mode = syscall.S_IFLNK
 	}
 	d.f.mu.Lock()
 	defer d.f.mu.Unlock()

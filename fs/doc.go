@@ -16,8 +16,11 @@
 // end in EROFS unless Options.Segments is set.
 //
 // Modification time, mode and owner live in user metadata as rclone, the Swift client and s3fs write them; symbolic links are objects whose mode says
-// so, as s3fs has them. A listing tells none of this: until a file is looked up by itself it shows the object's date, and a link of another mount
-// shows as a file. Swift large objects show their true size, which costs a HEAD for each entry whose listed size cannot be believed.
+// so, as s3fs has them. A file that another user than the mount's makes carries that owner (WithCreator); a directory's time is that of the last change of
+// its names here, which like its mode is kept while its node is. A listing tells none of this: until a file is looked up by itself it shows the object's
+// date, and a link of another mount shows as a file. With Options.FullStat a HEAD for each file tells it before a page is shown, once while ETag and date
+// stand: what they tell outlives the mount in Options.AttrFile (attrFile). Swift large objects show their true size, which costs a HEAD for each entry
+// whose listed size cannot be believed.
 //
 // # Consistency
 //

@@ -42,8 +42,10 @@ type Options struct {
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
-	WatchSpace   bool // the store is asked every hour how full it is, not only when statfs(2) is called
-	HideSidecars bool // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
+	FullStat     bool   // listings come with the attributes that only a HEAD for each file tells
+	AttrFile     string // local file that keeps those attributes for the next mount; "" = they are not kept; no other FS may use it
+	WatchSpace   bool   // the store is asked every hour how full it is, not only when statfs(2) is called
+	HideSidecars bool   // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
 
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 
@@ -81,6 +83,8 @@ type FS struct {
 
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
+
+	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
 
 	mu       sync.Mutex // guards all below and every field of a node; never held over I/O
 	notifier Notifier
@@ -175,6 +179,7 @@ func New(o Options) (*FS, error) {
 	if err := f.unlisted.load(); err != nil {
 		f.log.Warn("read the buckets that opened by name", "err", err)
 	}
+	f.loadAttrs(o.AttrFile, known)
 	f.adoptDrafts()
 	f.adoptMoves()
 	f.wg.Add(2)

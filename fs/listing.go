@@ -160,7 +160,7 @@ func (f *FS) list(n *node, limit int) *listing {
 	if l := n.listing; l != nil {
 		l.mu.Lock()
 		usable := l.err == nil && !l.cut && (f.fresh(l.started) || !l.done && l.limit == 0 && l.seq == f.seq && l.hungry == nil)
-		if limit == 0 && l.limit > 0 && !l.done { // it may end before the directory does
+		if limit == 0 && l.limit > 0 && (!l.done || f.o.FullStat) { // it may end before the directory does, and tells no attributes
 			usable = false
 		}
 		if usable && limit == 0 {
@@ -229,7 +229,11 @@ func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
 		if err != nil {
 			return false, false, err
 		}
-		if err := f.trueSizes(l.ctx, l.place, page.Objects); err != nil {
+		describe := f.described
+		if l.limit > 0 {
+			describe = f.trueSizes // one name is looked for
+		}
+		if err := describe(l.ctx, l.place, page.Objects); err != nil {
 			return false, false, err
 		}
 		l.publish(m.page(page))
@@ -296,6 +300,10 @@ func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error 
 			*o = h.object
 			continue
 		}
+		if a, ok := f.describedBefore(p.bucket, *o); ok { // a large object has another ETag than its entry, so this is none
+			o.ContentType = a.contentType
+			continue
+		}
 		if err := f.requests.Acquire(ctx, 1); err != nil {
 			break
 		}
@@ -312,6 +320,9 @@ func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error 
 			h.Modified = listed // to the second in HEAD: one date for one version
 			f.heads.Add(id, headOfListed{modified: listed, object: h})
 			f.learn(p.bucket, h)
+			if h.Large == s3.NotLarge {
+				f.attrFile.add(p.bucket, h)
+			}
 			*o = h
 			return nil
 		})

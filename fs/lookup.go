@@ -41,8 +41,13 @@ func (f *FS) recall(v s3.Version) knownAttrs {
 }
 
 // Lookup finds a name in a directory and adds a reference to its node. os.ErrNotExist when there is none; of the attributes Valid is set then.
+// name.ErrTooLong when none can be so long.
 func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error) {
 	n, err := f.lookup(ctx, parent, nm)
+	if err == nil && !f.lookCloser(ctx, n) {
+		f.unpin(n)
+		n, err = f.lookup(ctx, parent, nm)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -52,25 +57,6 @@ func (f *FS) Lookup(ctx context.Context, parent uint64, nm string) (Attr, error)
 		return Attr{}, err
 	}
 	return f.attrOf(n), nil
-}
-
-// absentFor is how long it may be trusted that a directory does not have a name: the TTL, less the age of what told so. Needs f.mu.
-func (f *FS) absentFor(parent uint64, nm string) time.Duration {
-	d, err := f.directory(parent)
-	if err != nil {
-		return 0
-	}
-	if _, err := decode(f.placeOf(d), nm); err != nil {
-		return f.o.TTL // nothing can have that name
-	}
-	var told time.Time
-	if ch, ok := d.changes[nm]; ok && ch.gone {
-		told = ch.at
-	}
-	if l := d.listing; l != nil && l.started.After(told) && l.complete() {
-		told = l.started
-	}
-	return max(0, f.o.TTL-time.Since(told))
 }
 
 // pin adds a reference that unpin gives back, so that n is not forgotten meanwhile; needs f.mu.
@@ -101,6 +87,9 @@ func (f *FS) directory(id uint64) (*node, error) {
 
 // lookup is Lookup that returns the node, pinned.
 func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error) {
+	if len(nm) > name.MaxName {
+		return nil, name.ErrTooLong
+	}
 	f.mu.Lock()
 	d, err := f.directory(parent)
 	if err != nil {

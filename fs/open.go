@@ -193,6 +193,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		return nil, err
 	}
 	p := f.placeOf(d)
+	f.own(ctx, d, &at)
 	f.mu.Unlock()
 	part, err := childFor(p, nm)
 	if err != nil {
@@ -227,6 +228,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	}
 	n.setDraft(draft)
 	n.at, n.checked = at, time.Now()
+	touch(d)
 	return pin(n), nil
 }
 

@@ -54,6 +54,8 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	n.checked = time.Now()
 	n.obj.modified = n.checked
 	n.refs++
+	touch(d)
+	mode |= f.own(ctx, d, &n.at)
 	if mode &= 0o7777; mode != 0o777&^f.o.Umask {
 		n.at.hasMode, n.at.mode = true, mode
 	}
@@ -157,6 +159,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		return s3.ErrNotEmpty
 	}
 	n.held = false
+	touch(parent)
 	f.note(parent, n.name, change{gone: true})
 	if !born {
 		f.childGone(parent)
@@ -242,6 +245,7 @@ func (f *FS) removed(n *node, stored bool) {
 	parent := n.parent
 	var draft *cache.Draft
 	if parent != nil {
+		touch(parent)
 		f.note(parent, n.name, change{gone: true})
 		if stored {
 			f.childGone(parent)

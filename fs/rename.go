@@ -60,7 +60,15 @@ func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uin
 	if src.kind == kindDir {
 		move = f.renameFoldered
 	}
-	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error { return move(ctx, src, dst, from, to) })
+	return f.detachedHolding(ctx, []*node{src, dst, to.dir}, func(ctx context.Context) error {
+		err := move(ctx, src, dst, from, to)
+		if err == nil {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			touch(from.dir, to.dir)
+		}
+		return err
+	})
 }
 
 // spot is a name in a directory where something is to be.

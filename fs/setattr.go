@@ -60,19 +60,27 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isEcho(n, c) {
-		return f.attrOf(n), nil
+		if !c.DropSetID {
+			return f.attrOf(n), nil
+		}
+		c = Change{DropSetID: true}
 	}
+	f.changeAttrs(n, c)
+	return f.attrOf(n), nil
+}
+
+// changeAttrs changes what c names, but for the size, and sees that the store gets it; needs f.mu.
+func (f *FS) changeAttrs(n *node, c Change) {
 	if f.setAttrs(n, c) && n.kind != kindDir && n.draft == nil && n.obj.exists && n.parent != nil {
 		n.attrsUnsent = true
 		f.schedule(n)
 	}
-	return f.attrOf(n), nil
 }
 
 // isEcho tells whether c is but the kernel's own idea of when a change of size happened that is in the store already; needs f.mu.
 func (f *FS) isEcho(n *node, c Change) bool {
 	const apart = time.Second
-	return f.o.KernelWrites && c.Mtime != nil && c == (Change{Size: c.Size, Mtime: c.Mtime}) && n.draft == nil && c.Mtime.Sub(n.at.mtime).Abs() < apart
+	return f.o.KernelWrites && c.Mtime != nil && c == (Change{Size: c.Size, Mtime: c.Mtime, DropSetID: c.DropSetID}) && n.draft == nil && c.Mtime.Sub(n.at.mtime).Abs() < apart
 }
 
 func (f *FS) setSize(ctx context.Context, n *node, h *Handle, size int64) error {
@@ -107,6 +115,9 @@ func (f *FS) setAttrs(n *node, c Change) bool {
 	was := f.attrOf(n)
 	if c.Mode != nil && *c.Mode&0o7777 != was.Mode&0o7777 {
 		n.at.hasMode, n.at.mode = true, *c.Mode&0o7777
+	}
+	if c.DropSetID && c.Mode == nil && n.kind == kindFile && was.Mode&setID != 0 {
+		n.at.hasMode, n.at.mode = true, withoutSetID(was.Mode)&0o7777
 	}
 	uid, gid := was.UID, was.GID
 	if c.UID != nil {

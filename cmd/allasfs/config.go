@@ -27,8 +27,9 @@ type config struct {
 	Options     []string // -o
 
 	ReadOnly   bool
-	Segments   bool // buckets of segments may be changed
-	HideAmeta  bool // what a-put writes beside objects is not listed
+	Segments   bool   // buckets of segments may be changed
+	Stat       string // statListed or statFull
+	HideAmeta  bool   // what a-put writes beside objects is not listed
 	AllowOther bool
 	UID, GID   uint32
 	Umask      octalMode
@@ -58,6 +59,12 @@ type config struct {
 const (
 	onConflictKeep      = "keep"
 	onConflictOverwrite = "overwrite"
+)
+
+// What --stat takes.
+const (
+	statListed = "listed"
+	statFull   = "full"
 )
 
 // What --passthrough takes.
@@ -96,6 +103,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.AllProjects, "all-projects", false, "mount every project whose keys are found, each as a directory")
 	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
 	f.BoolVar(&c.Segments, "segments", false, "let buckets whose names end in _segments be changed: they hold the parts of large files that Swift clients wrote")
+	f.StringVar(&c.Stat, "stat", statListed, "what ls -l shows of files that were not looked at one by one: listed (size and date of the object) or full (mtime, mode, owner, links, by a request a file, once)")
 	f.BoolVar(&c.HideAmeta, "hide-ameta", false, "do not list X_ameta, which a-put writes, while X is beside it; it still opens by its name")
 	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
 	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
@@ -193,6 +201,8 @@ func (c *config) check() error {
 		return exit.New(exit.Usage, "give --on-conflict keep or overwrite", "%q is no answer to a conflict", c.OnConflict)
 	case c.Passthrough != passthroughAuto && c.Passthrough != passthroughOff:
 		return exit.New(exit.Usage, "give --passthrough auto or off", "%q is no way to pass cached files to the kernel", c.Passthrough)
+	case c.Stat != statListed && c.Stat != statFull:
+		return exit.New(exit.Usage, "give --stat listed or full", "%q is no way to find out attributes", c.Stat)
 	case c.TTL < 0 || c.StopTimeout < 0:
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):

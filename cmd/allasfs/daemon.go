@@ -207,6 +207,9 @@ func (d *daemon) makeFS(m *member) error {
 		Group: d.group, Segments: c.Segments, HideSidecars: c.HideAmeta, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
 		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite, WatchSpace: !c.ReadOnly,
 	}
+	if c.Stat == statFull {
+		options.FullStat, options.AttrFile = true, filepath.Join(d.caches.main.Stats().Dir, attrsFile(m.stores[0], m.source))
+	}
 	if m.name != "" {
 		options.Logger = d.log.With("at", m.name)
 	}
@@ -214,7 +217,7 @@ func (d *daemon) makeFS(m *member) error {
 	if m.fs, err = fs.New(options); err != nil {
 		return err
 	}
-	options.WatchSpace = false
+	options.WatchSpace, options.FullStat = false, false
 	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
 		for i, name := range m.stores {
 			if one == d.caches.main && i == 0 || !slices.ContainsFunc(one.Drafts(), func(x *cache.Draft) bool { return x.Target().Store == name }) {

@@ -91,6 +91,12 @@ func bucketsFile(store string) string {
 	return "buckets-" + hex.EncodeToString(sum[:6])
 }
 
+// attrsFile is the file in a cache folder that keeps what HEAD told of the objects of one source; see fs.Options.AttrFile.
+func attrsFile(store string, s source) string {
+	sum := sha256.Sum256([]byte(store + "\n" + s.path()))
+	return "attrs-" + hex.EncodeToString(sum[:6])
+}
+
 // replaceFile puts data under a path in one step; nobody sees half of it.
 func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")

@@ -113,6 +113,7 @@ func changeOf(in *fuse.SetAttrIn) fs.Change {
 	if t, ok := in.GetMTime(); ok {
 		c.Mtime = &t
 	}
+	c.DropSetID = in.Valid&fuse.FATTR_KILL_SUIDGID != 0 || c.UID != nil || c.GID != nil
 	return c
 }
 

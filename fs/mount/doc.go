@@ -22,7 +22,8 @@
 //   - it does not pass on what it has collected before it asks for holes, which would then be told where data is. So LSEEK is ENOSYS: the kernel
 //     answers by itself, and knows no holes;
 //   - it reads a page before it changes a part of it, though the program asked for no byte. So a file that has bytes in the store is opened for writing
-//     with FOPEN_DIRECT_IO, where writes come at once as ever;
+//     with FOPEN_DIRECT_IO, where writes come at once as ever. These do not move the mtime that the kernel shows: stat(2) tells the new one once the kernel
+//     forgot the file;
 //   - it reads by handles that are open for writing alone, and knows itself where appended bytes go: files are opened O_RDWR, without O_APPEND;
 //   - it sends the time of the last write when it writes pages out, and with each change of size: one that is but its idea of a change that is stored
 //     already is no change of attributes;
@@ -34,10 +35,12 @@
 //	max_write, max_read   1 MiB: more gives nothing (the pages of a request are limited to 256), less costs throughput
 //	max_background        64 requests of readahead in flight, against the kernel's 12
 //	read_ahead_kb         1024 as root, by /sys/class/bdi; else the kernel's 128, which a file system cannot raise by itself
-//	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write
+//	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write; in return the set-user and set-group bits are taken
+//	                      away here (fs.FS.DropSetID) where a write, a truncation or a change of owner has to
 //	ATOMIC_O_TRUNC        else a file that is about to be emptied is opened, perhaps fetched, and then truncated
 //	default_permissions   always: the kernel checks the permission bits that stat(2) shows, so that access(2), test -x and open(2) agree and
 //	                      allow_other cannot show a file of mode 0600 to everybody
+//	                      A new file is its maker's where that is another user than the daemon's (fs.WithCreator)
 //	nosuid, nodev         always, unless the options say suid or dev (as root): objects are written by other people
 //	st_blksize            128 KiB: stdio and Python buffer that much, where 4 KiB would cost a request for every page written
 //	splice                off: replies are copied from memory, where the bytes are

@@ -56,6 +56,9 @@ func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	if err != nil {
 		return b.status("open", in.NodeId, err)
 	}
+	if in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
+		b.fs.DropSetID(in.NodeId)
+	}
 	b.opened(h, in.Flags, false, out)
 	return fuse.OK
 }
@@ -64,7 +67,7 @@ func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 func (b *bridge) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	a, h, err := b.fs.Create(r, in.NodeId, name, b.access(in.Flags), in.Mode)
+	a, h, err := b.fs.Create(making(r, &in.InHeader), in.NodeId, name, b.access(in.Flags), in.Mode)
 	if err != nil {
 		return b.statusNamed("create", in.NodeId, name, err)
 	}
@@ -106,6 +109,9 @@ func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	n, err := h.WriteAt(r, data, int64(in.Offset))
 	if err != nil {
 		return uint32(n), b.status("write", in.NodeId, err)
+	}
+	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
+		b.fs.DropSetID(in.NodeId)
 	}
 	return uint32(n), fuse.OK
 }

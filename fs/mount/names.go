@@ -1,22 +1,36 @@
 package mount
 
 import (
+	"context"
+	"os"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"allasfs/fs"
 )
 
 // Mkdir implements fuse.RawFileSystem.
 func (b *bridge) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	a, err := b.fs.Mkdir(r, in.NodeId, name, in.Mode)
+	a, err := b.fs.Mkdir(making(r, &in.InHeader), in.NodeId, name, in.Mode)
 	if err != nil {
 		return b.statusNamed("mkdir", in.NodeId, name, err)
 	}
 	b.fillEntry(a, out)
 	return fuse.OK
+}
+
+// making is the context of a request that makes a file. What another user than the daemon's makes is that user's; one whom the daemon's name space does not know has
+// no number that means anything.
+func making(r *request, in *fuse.InHeader) context.Context {
+	const unknown = ^uint32(0)
+	if in.Uid == uint32(os.Geteuid()) || in.Uid == unknown {
+		return r
+	}
+	return fs.WithCreator(r, in.Uid, in.Gid)
 }
 
 // Rmdir implements fuse.RawFileSystem.
@@ -56,7 +70,7 @@ func (b *bridge) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, ou
 	}
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	a, h, err := b.fs.Create(r, in.NodeId, name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL, in.Mode)
+	a, h, err := b.fs.Create(making(r, &in.InHeader), in.NodeId, name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL, in.Mode)
 	if err != nil {
 		return b.statusNamed("mknod", in.NodeId, name, err)
 	}
@@ -74,7 +88,7 @@ func (b *bridge) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, ou
 func (b *bridge) Symlink(cancel <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
 	r := b.request(cancel, in)
 	defer r.stop()
-	a, err := b.fs.Symlink(r, in.NodeId, name, target)
+	a, err := b.fs.Symlink(making(r, in), in.NodeId, name, target)
 	if err != nil {
 		return b.statusNamed("symlink", in.NodeId, name, err)
 	}
