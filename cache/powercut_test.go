@@ -80,3 +80,44 @@ func noErr(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestPowerCutOfReusedJournal: a small draft in the journal of one that is gone is as durable as any other once it was synced, and the one before does not
+// come back then.
+func TestPowerCutOfReusedJournal(t *testing.T) {
+	for name, written := range map[string]func(string) bool{
+		"nothing":    nil,
+		"everything": func(string) bool { return true },
+		"names":      func(p string) bool { return p == "drafts" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := powercut.New(t)
+			c := openOn(t, disk)
+			closed := func(key, body string) *Draft {
+				d, err := c.NewDraft(Target{"s", "b", key}, Base{}, 0, Attrs{})
+				noErr(t, err)
+				_, err = d.WriteAt([]byte(body), 0)
+				noErr(t, err)
+				noErr(t, d.SetState(StateClosed, ""))
+				noErr(t, d.Sync())
+				return d
+			}
+			first := closed("first", strings.Repeat("longer than the second ", 500))
+			noErr(t, first.Commit(keyID(1)))
+			second := closed("second", "short")
+			if second.stem != first.stem {
+				t.Fatal("the journal is not used again")
+			}
+			disk.Cut(written)
+
+			c = openOn(t, disk)
+			drafts := c.Drafts()
+			if len(drafts) != 1 || drafts[0].Target().Key != "second" || drafts[0].ID() != second.ID() {
+				t.Fatalf("%d drafts; the first is of %q", len(drafts), drafts[0].Target().Key)
+			}
+			wantDraft(t, drafts[0], nil, []byte("short"))
+			if state, why := drafts[0].State(); state != StateClosed {
+				t.Errorf("state %v %q", state, why)
+			}
+		})
+	}
+}

@@ -162,8 +162,8 @@ func (f *FS) childStored(dir *node) {
 	for d := f.unpieced(dir); d != nil && f.keepable(d); d = f.unpieced(d.parent) {
 		// A listing that is under way may be of the time before, held or not: it was unsent until now.
 		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
-		d.held = false
-		d.empty = false
+		d.held, d.empty = false, false
+		d.turns++
 		if !d.asked || d.marker && !d.foreign {
 			f.schedule(d)
 		}
@@ -174,6 +174,7 @@ func (f *FS) childStored(dir *node) {
 func (f *FS) childGone(dir *node) {
 	if dir = f.unpieced(dir); dir != nil && f.keepable(dir) {
 		dir.hold()
+		dir.turns++
 		f.schedule(dir)
 	}
 }
@@ -185,7 +186,7 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 		f.mu.Unlock()
 		return nil
 	}
-	p, held, empty := f.placeOf(n), n.held, n.empty
+	p, held, empty, turns := f.placeOf(n), n.held, n.empty, n.turns
 	f.mu.Unlock()
 	marker, child := false, false
 	if !empty {
@@ -216,8 +217,12 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.held, n.empty = false, false
 	n.asked, n.marker, n.foreign = true, marker, foreign
+	if n.turns == turns {
+		n.held, n.empty = false, false
+	} else { // a child came or went while the store was asked, whose answer may be of the time before
+		f.schedule(n)
+	}
 	f.spoil(n)
 	if n.parent != nil {
 		f.note(n.parent, n.name, change{e: entry{dir: true, marker: n.plain}})

@@ -99,6 +99,7 @@ type node struct {
 	lastRead string            // prefix of the child directory that was read last
 	readAt   time.Time         // when it, or a child directory, was read last
 	held     bool              // exists here though the store may show nothing of it yet
+	turns    uint64            // grows when a child was stored or removed: what held and empty say may be another thing then
 	empty    bool              // held, and nothing below it was ever stored
 	asked    bool              // whether there is a marker is known
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash

@@ -276,10 +276,10 @@ func (f *FS) again(q *queued, err error, open bool) {
 	f.queue.put(q, time.Now().Add(wait))
 }
 
-// queuedBelow tells whether a file below n is in the queue; needs FS.mu.
+// queuedBelow tells whether a file below n is in the queue, which is unsent then; needs FS.mu.
 func (n *node) queuedBelow() bool {
-	for _, c := range n.children {
-		if c.queued != nil || c.queuedBelow() {
+	for c := range n.unsents {
+		if c.parent == n && (c.queued != nil || c.queuedBelow()) {
 			return true
 		}
 	}
