@@ -45,7 +45,7 @@ func rootCommand(s *streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
-	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s),
+	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s), lsCommand(s),
 		warmCommand(s), evictCommand(s), cacheCommand(s), linkCommand(s), infoCommand(s),
 		doctorCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), probeCommand())
 	return root

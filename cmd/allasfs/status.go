@@ -20,7 +20,7 @@ import (
 const statusTimeout = 10 * time.Second // for the answer of one daemon
 
 func statusCommand(s *streams) *cobra.Command {
-	var asJSON bool
+	var asJSON, again bool
 	cmd := &cobra.Command{
 		Use:   "status [flags] [DIR]",
 		Short: "Show mounts, cache, uploads, kept files and the last errors",
@@ -29,13 +29,13 @@ are not in the store and why, and the last errors.`,
 		Args:              args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: completeMounts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := statusTargets(args)
+			look := func(ctx context.Context) ([]state, error) { return askAll(ctx, args) }
+			if again {
+				return (&watcher{w: s.out, redraw: terminal(s.out), json: asJSON}).run(cmd.Context(), look)
+			}
+			states, err := look(cmd.Context())
 			if err != nil {
 				return err
-			}
-			states := make([]state, 0, len(list))
-			for _, t := range list {
-				states = append(states, ask(cmd.Context(), t))
 			}
 			if asJSON {
 				e := json.NewEncoder(s.out)
@@ -46,7 +46,21 @@ are not in the store and why, and the last errors.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list with one element a mount")
+	cmd.Flags().BoolVarP(&again, "watch", "w", false, "look every second until interrupted, and tell the rates, too (lines where there is no terminal)")
 	return cmd
+}
+
+// askAll asks the daemons of the mounts that args name, none = of all.
+func askAll(ctx context.Context, args []string) ([]state, error) {
+	list, err := statusTargets(args)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]state, 0, len(list))
+	for _, t := range list {
+		states = append(states, ask(ctx, t))
+	}
+	return states, nil
 }
 
 func statusTargets(args []string) ([]target, error) {
@@ -65,6 +79,7 @@ type state struct {
 	Text       string          `json:"text,omitempty"`
 	Report     *control.Report `json:"daemon,omitempty"`
 	hint       string          // for people, "" = none
+	rate       string          // for people, since the last look; "" = this is the first
 }
 
 // ask asks the daemon of t.
@@ -136,6 +151,9 @@ func (st state) print(b *strings.Builder) {
 	line("", "%s", c.Dir)
 	if l := passthroughLine(r.Status.Passthrough, r.Mode); l != "" {
 		line("large", "%s", l)
+	}
+	if st.rate != "" {
+		line("rate", "%s", st.rate)
 	}
 	line("memory", "%s", memoryUse(r.Record))
 	for i, l := range warmStatus(r.Status.Warms) {

@@ -1,0 +1,117 @@
+package main
+
+// This file holds `allasfs status --watch`.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"allasfs/fs"
+)
+
+const watchEvery = time.Second
+
+// watcher shows the state of mounts again and again: one screen on a terminal, elsewhere a line a mount and time, or JSON.
+type watcher struct {
+	w      io.Writer
+	redraw bool // the last screen is replaced
+	json   bool
+	last   map[string]traffic // by mountpoint
+}
+
+// traffic is how many bytes a mount has moved until then.
+type traffic struct {
+	at                  time.Time
+	down, up, fromCache int64
+}
+
+func trafficOf(s fs.Status, at time.Time) traffic {
+	return traffic{at, s.Cache.MissBytes, s.Queue.DoneBytes + s.Queue.Sent, s.Cache.HitBytes}
+}
+
+// since tells the rates between two looks. Bytes of an upload that is begun anew were sent, but do not count; that is never less than nothing.
+func (t traffic) since(was traffic) string {
+	seconds := t.at.Sub(was.at).Seconds()
+	if seconds <= 0 {
+		return ""
+	}
+	rate := func(now, before int64) string { return human(int64(float64(max(now-before, 0))/seconds)) + "/s" }
+	return fmt.Sprintf("%s down, %s up, %s from the cache", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache))
+}
+
+// run shows what look finds until ctx ends, which is no error.
+func (v *watcher) run(ctx context.Context, look func(context.Context) ([]state, error)) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		states, err := look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = v.show(states, time.Now())
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (v *watcher) show(states []state, now time.Time) error {
+	next := make(map[string]traffic)
+	for i := range states {
+		st := &states[i]
+		if st.Report == nil {
+			continue
+		}
+		t := trafficOf(st.Report.Status, now)
+		if was, ok := v.last[st.Mountpoint]; ok {
+			st.rate = t.since(was)
+		}
+		next[st.Mountpoint] = t
+	}
+	v.last = next
+	var b bytes.Buffer
+	switch {
+	case v.json:
+		if err := json.NewEncoder(&b).Encode(states); err != nil {
+			return err
+		}
+	case v.redraw:
+		if err := printStates(&b, states); err != nil {
+			return err
+		}
+		screen := "\x1b[H" + strings.ReplaceAll(b.String(), "\n", "\x1b[K\n") + "\x1b[J" // home, each line to its end, and what is left of the last screen
+		_, err := io.WriteString(v.w, screen)
+		return err
+	default:
+		for _, st := range states {
+			fmt.Fprintf(&b, "%s  %s\n", now.Format("15:04:05"), st.oneLine())
+		}
+	}
+	_, err := v.w.Write(b.Bytes())
+	return err
+}
+
+// oneLine is the state where there is no screen.
+func (st state) oneLine() string {
+	if st.Report == nil {
+		return fmt.Sprintf("%s  %s: %s", st.Mountpoint, st.State, st.Text)
+	}
+	s := st.Report.Status
+	rate := st.rate
+	if rate == "" {
+		rate = "since the beginning " + hits(s.Cache.Hits, s.Cache.Misses)
+	}
+	return fmt.Sprintf("%s  %s; %s waiting, %s", st.Mountpoint, rate, count(s.Queue.Files, "upload"), count(len(s.Errors), "error"))
+}
