@@ -34,3 +34,33 @@ func TestAbsentFor(t *testing.T) {
 		t.Error("found what is gone")
 	}
 }
+
+// What a listing that is long under way answers is as old as its beginning, for a name that it has and for one that it has not.
+func TestAnswersOfALongListing(t *testing.T) {
+	w := newWorld(t)
+	for _, nm := range []string{"there", "absent"} {
+		l := &listing{started: time.Now().Add(-2 * time.Minute), more: make(chan struct{})}
+		w.f.mu.Lock()
+		root := w.f.nodes[RootID]
+		l.place, l.seq = w.f.placeOf(root), w.f.seq
+		root.listing, root.misses = l, guessAfter
+		w.f.mu.Unlock()
+		l.publish([]entry{{name: "there", etag: "e", size: 1}})
+		go func() {
+			for asked := false; !asked; time.Sleep(time.Millisecond) {
+				l.mu.Lock()
+				asked = l.read > 0 // past what is there
+				l.mu.Unlock()
+			}
+			l.finish(false, false, nil)
+		}()
+		w.srv.ResetCounts()
+		a, err := w.f.Lookup(t.Context(), RootID, nm)
+		if found := err == nil; found != (nm == "there") || a.Valid != 0 {
+			t.Errorf("%s: valid for %v, %v", nm, a.Valid, err)
+		}
+		if n := w.srv.Counts(); len(n) != 0 {
+			t.Errorf("%s was asked for: %v", nm, n)
+		}
+	}
+}

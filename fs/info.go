@@ -14,7 +14,7 @@ import (
 
 // Info is what is known of one path, as `allasfs info` shows it: of the store's object as it is now, and of the local copy.
 type Info struct {
-	Path   string `json:"path"` // below the mount's top
+	Path   string `json:"path"` // below the top of the source, which is the mount's where it has but one
 	Kind   string `json:"kind"` // file, link or directory
 	Bucket string `json:"bucket,omitempty"`
 	Key    string `json:"key,omitempty"` // of a directory the prefix of its keys

@@ -112,8 +112,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if err != nil {
 		return nil, os.ErrNotExist
 	}
-	asked := time.Now()
-	e, err := f.ask(ctx, d, p, nm, part)
+	e, asked, err := f.ask(ctx, d, p, nm, part)
 	f.mu.Lock()
 	if f.placeOf(d) != p { // renamed meanwhile: the answer is about another directory
 		f.mu.Unlock()
@@ -312,12 +311,14 @@ func (f *FS) leave(n *node) {
 	f.detach(n)
 }
 
-// ask asks the store about one name. After a few such questions the whole directory is listed, as one that is walked will be.
-func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (entry, error) {
+// ask asks the store about one name, and tells of when the answer is, at the earliest. After a few such questions the whole directory is listed, as one that
+// is walked will be.
+func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (e entry, asked time.Time, err error) {
+	asked = time.Now()
 	if p.bucket == "" {
 		_, err := f.o.Store.HeadBucket(ctx, nm)
 		f.rememberBucket(nm, err)
-		return entry{name: nm, dir: true}, err
+		return entry{name: nm, dir: true}, asked, err
 	}
 	f.mu.Lock()
 	d.misses++
@@ -325,38 +326,41 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 	guess := d.misses > guessAfter && f.o.TTL > 0 && (d.listing == nil || !f.fresh(d.listing.started))
 	f.mu.Unlock()
 	if guess && !beside {
-		if e, err, ok := f.askListing(ctx, d, nm); ok {
-			return e, err
+		if l := f.askListing(ctx, d); l != nil {
+			e, ok := l.find(nm)
+			if !ok {
+				err = os.ErrNotExist
+			}
+			return e, l.started, err
 		}
 	}
 	if part.Continued {
-		return f.askContinued(ctx, p, nm, part)
+		e, err = f.askContinued(ctx, p, nm, part)
+	} else {
+		e, err = f.askOne(ctx, p, nm, part, beside)
 	}
-	return f.askOne(ctx, p, nm, part, beside)
+	return e, asked, err
 }
 
-// askListing lists the whole directory for one name; ok is false when that did not answer.
-func (f *FS) askListing(ctx context.Context, d *node, nm string) (e entry, err error, ok bool) {
+// askListing lists the whole directory for one name, or waits for the end of a listing that is under way; nil when that took too long, or failed.
+func (f *FS) askListing(ctx context.Context, d *node) *listing {
 	l := f.list(d, guessPages)
 	for i := 0; ; i++ {
 		if i > guessPages*readAhead { // a larger one, that somebody else reads
-			return entry{}, nil, false
+			return nil
 		}
 		_, more, err := l.at(ctx, i)
 		if err != nil {
-			return entry{}, err, false
+			return nil
 		}
 		if !more {
 			break
 		}
 	}
 	if !l.complete() {
-		return entry{}, nil, false
+		return nil
 	}
-	if e, ok := l.find(nm); ok {
-		return e, nil, true
-	}
-	return entry{}, os.ErrNotExist, true
+	return l
 }
 
 // askContinued asks whether elements over 255 bytes begin so.

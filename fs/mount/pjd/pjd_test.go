@@ -24,13 +24,15 @@ func TestMount(t *testing.T) {
 		t.Skip("calls as several users need root")
 	}
 	for kind, change := range map[string]func(*fs.Options){
-		"plain":      func(*fs.Options) {},
 		"ttl 0":      func(o *fs.Options) { o.TTL = 0 },
 		"write-back": func(o *fs.Options) { o.WriteBack = true },
 		kernelWrites: func(o *fs.Options) { o.KernelWrites = true },
 	} {
-		t.Run(kind, func(t *testing.T) { run(t, mountNew(t, change), judgeMount(kind)) })
+		t.Run(kind, func(t *testing.T) { run(t, mountOn(t, s3test.Of(t, s3test.New(t)), change), judgeMount(kind)) })
 	}
+	s3test.Each(t, func(t *testing.T, e s3test.Endpoint) {
+		run(t, mountOn(t, e, func(*fs.Options) {}), judgeMount("plain"))
+	})
 }
 
 // judgeMount is the judge of the steps on one kind of mount.
@@ -98,11 +100,10 @@ func publicDir(t *testing.T) string {
 	return dir
 }
 
-// mountNew mounts a new bucket for all users.
-func mountNew(t *testing.T, change func(*fs.Options)) string {
+// mountOn mounts a new bucket for all users.
+func mountOn(t *testing.T, e s3test.Endpoint, change func(*fs.Options)) string {
 	t.Helper()
 	dir := publicDir(t)
-	e := s3test.Of(t, s3test.New(t))
 	store, err := s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, CAFile: e.CAFile, RetryFor: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
