@@ -87,6 +87,7 @@ type Cache struct {
 	packs packs // guarded by names
 
 	persists persists // drafts that are being made durable
+	ends     ends     // of drafts, that are not durable yet
 
 	mu        sync.Mutex
 	closed    bool

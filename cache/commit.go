@@ -47,6 +47,9 @@ func (d *Draft) forget(told bool) (err error) {
 	case !told || !d.keepSpare():
 		d.j.f.Close()
 		err = c.folder.remove(journalOf(d.stem))
+		c.mu.Lock()
+		c.ends.ended(d, false)
+		c.mu.Unlock()
 	}
 	if err != nil {
 		return fmt.Errorf("cache: draft %s: %w", d.id, err)

@@ -89,7 +89,8 @@ before their record, and overwriting local bytes needs none. A draft of up to 64
 memory (an eighth of Options.Memory for all such drafts); it gets the file when it outgrows that, and a record says so when the bytes are in it. The
 journal of such a draft that is gone, as its last record says, is written anew from the start by a later one, with another salt: so a small file costs
 records, where making and removing files would cost most. ID and file name of a draft differ then. So the end of the daemon at any moment loses nothing of what a call reported
-written; against a power cut there is [Draft.Sync], and [Draft.Persist] for many at once: from four on one syncfs(2) does for all of them; a draft
+written; against a power cut there is [Draft.Sync], and [Draft.Persist] for many at once: from four on one syncfs(2) does for all of them, and
+[Cache.PersistEnds] for drafts that were durable and have ended, so that they do not come back; a draft
 that has holes afterwards where bytes were written is not sent by itself (doubt). Records carry CRC-32C, a sequence number and the journal's salt: a torn last one is
 dropped, and a bad one before good ones makes the journal damaged, which costs its draft only: it is moved aside and told. Room for records
 is taken from the disk before bytes are written, and some is kept for the draft's state, so that a full disk gives ENOSPC with the draft as it

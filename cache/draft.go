@@ -75,6 +75,7 @@ type Draft struct {
 	j         journal
 	gen       uint64
 	dirSynced bool
+	durable   bool  // Sync or Persist succeeded once, or an earlier daemon left the draft: a power cut may bring it back
 	from      *File // reads the Origin; nil until CopyFrom or OpenOrigin
 	compactAt int64 // end of the journal at which it is looked at for rewriting
 }

@@ -297,6 +297,7 @@ func (d *Draft) Sync() error {
 		d.mu.Lock()
 		moved := d.j.f != f || d.data != data
 		d.dirSynced = err == nil && !moved
+		d.durable = d.durable || d.dirSynced
 		d.mu.Unlock()
 		if moved {
 			continue // the journal was rewritten meanwhile, and the old file closed, or the bytes got a file

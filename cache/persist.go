@@ -113,6 +113,6 @@ func (d *Draft) persisted(was draftFiles) bool {
 	if d.alive() != nil || was != (draftFiles{d.j.f, d.data}) {
 		return false
 	}
-	d.dirSynced = true
+	d.dirSynced, d.durable = true, true
 	return true
 }

@@ -74,6 +74,7 @@ func (c *Cache) recoverDraft(files stem, hasJournal, hasData bool) error {
 		d.close()
 		return c.setAside(files, err)
 	}
+	d.durable = true
 	c.drafts[d.id] = d
 	c.draftUse += d.t.local
 	c.inlineUse += int64(len(d.d.inline.mem))

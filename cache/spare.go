@@ -48,6 +48,7 @@ func (d *Draft) keepSpare() bool {
 	if c.closed || len(c.spares) == maxSpare || d.j.end > mostSpare || d.j.took > mostSpare {
 		return false
 	}
+	c.ends.ended(d, true)
 	c.spares = append(c.spares, spare{stem: d.stem, f: d.j.f, took: d.j.took})
 	return true
 }

@@ -321,6 +321,7 @@ func (m *dirMove) undo(ctx context.Context) {
 func (m *dirMove) deleteSources(ctx context.Context, keys []movedKey) error {
 	m.total.Store(int64(len(keys)))
 	m.done.Store(0)
+	m.f.persistEnds()
 	var errs []error
 	for len(keys) > 0 && len(errs) == 0 {
 		n := min(deleteChunk, len(keys))

@@ -225,6 +225,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))
+		f.persistEnds()
 		if err == nil && !f.deleteLater(n, bucket, key) {
 			err = f.o.Store.Delete(ctx, bucket, key)
 		}

@@ -175,6 +175,7 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 		letGo()
 		return err
 	}
+	f.persistEnds()
 	if err := f.o.Store.Delete(ctx, v.Bucket, v.Key); err != nil {
 		f.stayed(ctx, dst, to, err)
 		return err
