@@ -12,14 +12,14 @@ die() {
 
 # step NAME COMMAND… runs the command, and tells how long it took and whether it failed.
 step() {
-	local name=$1 begin=$SECONDS rc=0
+	local name=$1 started=$SECONDS rc=0
 	shift
 	say "$name"
 	"$@" || rc=$?
 	if ((rc)); then
-		say "$name: FAILED after $((SECONDS - begin)) s"
+		say "$name: FAILED after $((SECONDS - started)) s"
 	else
-		say "$name: $((SECONDS - begin)) s"
+		say "$name: $((SECONDS - started)) s"
 	fi
 	return "$rc"
 }
