@@ -57,6 +57,7 @@ type dirMove struct {
 	intent moveIntent
 	kept   *cache.Intent // nil = the journal could not be written
 	anew   bool          // nothing was there under the new name: what is there is not to be replaced, nor skipped
+	begun  bool          // copies were asked for
 
 	mu   sync.Mutex
 	made map[string]movedKey // copies by this run, by the new key
@@ -157,7 +158,7 @@ func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign 
 	if err := g.Wait(); err != nil {
 		return nil, nil, 0, err
 	}
-	if m.anew && len(m.made) == 0 && len(there) > 0 {
+	if m.anew && !m.begun && len(there) > 0 {
 		return nil, nil, len(there), nil
 	}
 	for _, k := range keys {
@@ -273,6 +274,7 @@ func (f *FS) eachBelow(ctx context.Context, bucket, prefix string, fn func([]s3.
 
 // copyKeys copies all of keys side by side. A source that another client changes or removes meanwhile is no error: the next look finds it.
 func (m *dirMove) copyKeys(ctx context.Context, keys []movedKey) error {
+	m.begun = true
 	var g errgroup.Group // which ends no copy that is under way: what it made would be unknown
 	g.SetLimit(maxRequests)
 	var failed atomic.Bool
