@@ -28,6 +28,10 @@ type Config struct {
 	RetryFor     time.Duration // how long a failing request is tried again before it is given up, 0 = 2 min
 	Logger       *slog.Logger  // nil = none
 
+	// Renew is asked for other keys when the store has refused these, every five seconds at most; requests that were refused are sent again if it returns
+	// any. It must not block for long. nil = there are never others.
+	Renew func() (Keys, error)
+
 	// Wrap puts a RoundTripper around the transport: tests count requests and cause faults there. nil = none.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -66,8 +70,8 @@ func (c Config) withDefaults() Config {
 // Client speaks to one store as one user. Safe for concurrent use.
 type Client struct {
 	base     *url.URL
-	sign     func(*http.Request) *http.Request // holds the credentials, so that no verb of fmt can print them
-	presign  func(r *http.Request, seconds int64) *http.Request
+	keys     keyring
+	region   string
 	rt       http.RoundTripper
 	idle     interface{ CloseIdleConnections() }
 	stall    time.Duration
@@ -97,7 +101,9 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl := &Client{base: base, rt: t, idle: t, stall: c.StallTimeout, retryFor: c.RetryFor, log: c.Logger, sign: signAs(c), presign: presignAs(c)}
+	cl := &Client{base: base, rt: t, idle: t, stall: c.StallTimeout, retryFor: c.RetryFor, log: c.Logger, region: c.Region}
+	cl.keys.now.Store(&Keys{c.AccessKey, c.SecretKey, c.SessionToken})
+	cl.keys.renew = c.Renew
 	if c.Wrap != nil {
 		cl.rt = c.Wrap(t)
 	}
@@ -124,16 +130,15 @@ func parseEndpoint(s string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-// signAs returns a function that signs a request with c's credentials, if it has any. Payloads are not hashed: MD5 and the answer's ETag
-// check them, and TLS protects them on the way.
-func signAs(c Config) func(*http.Request) *http.Request {
-	if c.AccessKey == "" {
-		return func(r *http.Request) *http.Request { return r }
+// sign signs a request with the keys in force, which it returns, if there are any. Payloads are not hashed: MD5 and the answer's ETag check them, and TLS
+// protects them on the way.
+func (c *Client) sign(r *http.Request) (*http.Request, *Keys) {
+	k := c.keys.now.Load()
+	if k.Access == "" {
+		return r, k
 	}
-	return func(r *http.Request) *http.Request {
-		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-		return signer.SignV4(*r, c.AccessKey, c.SecretKey, c.SessionToken, c.Region)
-	}
+	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	return signer.SignV4(*r, k.Access, k.Secret, k.Token, c.region), k
 }
 
 // newTransport returns HTTP/1.1 over connections that acknowledge at once. HTTP/2 would share one connection and costs twice the CPU.

@@ -35,6 +35,7 @@ type request struct {
 	// explain looks closer at the error of a try before the retry policy does; nil = no need.
 	explain func(error) error
 
+	keys  *Keys  // with which the last try was signed
 	tries int    // made so far: any but the last may have had its effect without our knowing
 	sum   string // MD5 of the body in hexadecimal; "" = no try has sent it to its end
 }
@@ -81,7 +82,8 @@ func (r *request) setBody(b []byte) { r.src, r.size = bytes.NewReader(b), int64(
 
 // build makes the signed HTTP request of one try, body being nil where there is none.
 func (c *Client) build(ctx context.Context, r *request, body *payload) *http.Request {
-	req := c.sign(c.unsigned(ctx, r, body))
+	req, keys := c.sign(c.unsigned(ctx, r, body))
+	r.keys = keys
 	if req.ContentLength >= expectFrom {
 		req.Header.Set("Expect", "100-continue") // unsigned: a proxy may take it away
 	}

@@ -34,6 +34,8 @@
 // A GET whose answer is far later than usual (four times what 95 % of them need, a second at least) is sent again on another connection, and whichever
 // answers first is read: at most one in fifty, and none within half a minute of an answer that asked for patience.
 //
+// Keys that are refused may have been replaced by their owner: Config.Renew is asked for others, and what was refused is sent again with them.
+//
 // A request that is repeated may find its own work: 412, 404 or 409 to a second try is success when HEAD shows the ETag of what was sent.
 //
 // # Versions and conditions

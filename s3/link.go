@@ -25,15 +25,9 @@ func (c *Client) Link(bucket, key string, valid time.Duration) (string, error) {
 	}
 	req := c.unsigned(context.Background(), r, nil)
 	req.Header = http.Header{} // who follows the link sends headers of his own
-	return c.presign(req, int64(valid/time.Second)).URL.String(), nil
-}
-
-// presignAs returns a function that signs the URL of a request with c's credentials, if it has any.
-func presignAs(c Config) func(*http.Request, int64) *http.Request {
-	if c.AccessKey == "" {
-		return func(r *http.Request, _ int64) *http.Request { return r }
+	k := c.keys.now.Load()
+	if k.Access == "" {
+		return req.URL.String(), nil
 	}
-	return func(r *http.Request, seconds int64) *http.Request {
-		return signer.PreSignV4(*r, c.AccessKey, c.SecretKey, c.SessionToken, c.Region, seconds)
-	}
+	return signer.PreSignV4(*req, k.Access, k.Secret, k.Token, c.region, int64(valid/time.Second)).URL.String(), nil
 }

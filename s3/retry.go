@@ -52,6 +52,9 @@ func (b *backoff) next(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fail(b.request, cause)
 	}
+	if b.client.newer(b.request.keys, err) {
+		return nil
+	}
 	if b.tries == 0 {
 		b.since = time.Now()
 	}

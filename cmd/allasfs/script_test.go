@@ -348,6 +348,8 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		}
 		s.SetQuota(n, -1)
+	case "keys": // replace those of the user
+		s.SetKeys(args[1], args[2])
 	case "public":
 		s.SetPublic(args[1], true)
 	case "clock":

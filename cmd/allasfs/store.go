@@ -18,9 +18,11 @@ const (
 	firstTimeout = 20 * time.Second
 )
 
-// openStore makes the client that a mount uses for the store of p.
-func openStore(p *profile.Profile, logger *slog.Logger) (*s3.Client, error) {
-	return s3.New(storeConfig(p, logger))
+// openStore makes the client that a mount uses for the store of p; renew finds other keys when the store refuses p's.
+func openStore(p *profile.Profile, renew func() (s3.Keys, error), logger *slog.Logger) (*s3.Client, error) {
+	c := storeConfig(p, logger)
+	c.Renew = renew
+	return s3.New(c)
 }
 
 func storeConfig(p *profile.Profile, logger *slog.Logger) s3.Config {

@@ -75,6 +75,18 @@ func Start(o ...Option) (*Server, error) {
 	return s, nil
 }
 
+// SetKeys gives the main user other keys; the old ones are refused (InvalidAccessKeyId) from then on.
+func (s *Server) SetKeys(access, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for old, u := range s.users {
+		if u.id == s.AccessKey {
+			delete(s.users, old)
+		}
+	}
+	s.users[access] = &user{id: s.AccessKey, secret: secret}
+}
+
 func (s *Server) listen() error {
 	l, err := net.Listen("tcp", s.opts.listen)
 	if err != nil {

@@ -1,0 +1,45 @@
+package main
+
+// This file finds the keys of a running mount anew, after their owner has replaced them.
+
+import (
+	"errors"
+	"fmt"
+
+	"allasfs/s3"
+	"allasfs/s3/profile"
+)
+
+var errOtherProject = errors.New("nothing tells that the keys found now are of the same project: mount it again")
+
+// renewal looks for the keys of p anew, where they were found, for when the store refuses those. They have to be known to be of the same project, which
+// allas-conf may have replaced by another in the same file, or of the section that named says the user asked for; else only what goes with the same
+// access key is taken. nil where there are no keys.
+func renewal(a access, named string, p *profile.Profile) func() (s3.Keys, error) {
+	if p.Anonymous {
+		return nil
+	}
+	o := a.options()
+	o.Project, o.Profile = p.Project, named
+	if p.Project == "" && named == "" {
+		o.Project, o.Profile = a.Project, p.Name
+	}
+	return func() (s3.Keys, error) {
+		q, err := profile.Find(o)
+		if err != nil {
+			return s3.Keys{}, err
+		}
+		if q.Anonymous || q.Endpoint != p.Endpoint || q.Project != p.Project || p.Project == "" && named == "" && q.AccessKey != p.AccessKey {
+			return s3.Keys{}, fmt.Errorf("%w (%s)", errOtherProject, q.From)
+		}
+		return s3.Keys{Access: q.AccessKey, Secret: q.SecretKey, Token: q.SessionToken}, nil
+	}
+}
+
+// named is the section that the user asked for by name, "" = none.
+func (m *member) named(a access) string {
+	if a.Profile == "" && m.source.Project != "" && m.source.Project == m.profile.Name {
+		return m.profile.Name
+	}
+	return a.Profile
+}
