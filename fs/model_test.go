@@ -38,8 +38,8 @@ func (x *machine) options(o *Options) {
 // clients make.
 var (
 	letters     = []string{"a", "b", "-", "a-", "aa", "a-b"}
-	oddNames    = []string{"%{2E}", "%{2E}.", "c\x01", "b\\s", "%{25}{x", "\n", " "}
-	oddElements = []string{"", ".", "..", "%{object}", "%{+}", "c\x7f", strings.Repeat("L", 300), strings.Repeat("L", 300) + "x", "\r"}
+	oddNames    = []string{"%{2E}", "%{2E}.", "c\x01", "b\\s", "%{25}{x", "n\n", " s"}
+	oddElements = []string{"", ".", "..", "%{object}", "%{+}", "c\x7f", strings.Repeat("L", 300), strings.Repeat("L", 300) + "x", "\rr"}
 )
 
 func (x *machine) anyName(t *rapid.T) string {
