@@ -39,15 +39,20 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 
 func newWorldOn(t testing.TB, e s3test.Endpoint, bucket string, change ...func(*Options)) *world {
 	t.Helper()
+	w := &world{t: t, srv: e.Server, store: newStore(t, e), dir: t.TempDir(), bucket: bucket}
+	w.start(change...)
+	t.Cleanup(func() { w.stop() })
+	return w
+}
+
+func newStore(t testing.TB, e s3test.Endpoint) *s3.Client {
+	t.Helper()
 	store, err := s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, CAFile: e.CAFile, RetryFor: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	w := &world{t: t, srv: e.Server, store: store, dir: t.TempDir(), bucket: bucket}
-	w.start(change...)
-	t.Cleanup(func() { w.stop() })
-	return w
+	return store
 }
 
 // start opens the cache and the file system, as a mount does.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"allasfs/cache/powercut"
-	"allasfs/s3"
 	"allasfs/s3/s3test"
 )
 
@@ -24,10 +23,7 @@ func TestPowerCut(t *testing.T) {
 			srv := s3test.New(t)
 			old, data := []byte("the version before"), bytes.Repeat([]byte("new bytes "), 20_000)
 			srv.PutObject("data", "f", old, nil)
-			e := s3test.Of(t, srv)
-			store := must[*s3.Client](t)(s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, RetryFor: 5 * time.Second}))
-			t.Cleanup(store.Close)
-			w := &world{t: t, srv: srv, store: store, dir: disk.Mount(), bucket: "data"}
+			w := &world{t: t, srv: srv, store: newStore(t, s3test.Of(t, srv)), dir: disk.Mount(), bucket: "data"}
 			t.Cleanup(w.stop)
 			w.start()
 			srv.Fault(func(r s3test.Request) *s3test.Fault {
@@ -43,9 +39,11 @@ func TestPowerCut(t *testing.T) {
 			w.wantErr(h.Flush(ctx), context.DeadlineExceeded)
 			disk.Cut(func(p string) bool { return !lost || path.Ext(p) != ".data" })
 			w.die()
+			w.store.Close()
+			w.eventually(func() bool { return srv.OpenConnections() == 0 }) // else a request that was given up may come when the faults are gone
 
 			srv.Fault(nil)
-			w.dir = disk.Mount()
+			w.dir, w.store = disk.Mount(), newStore(t, s3test.Of(t, srv))
 			w.start()
 			w.eventually(func() bool { // it was sent, or is not to be
 				return !slices.ContainsFunc(w.f.Status().Drafts, func(d DraftState) bool { return d.State == "closed" })

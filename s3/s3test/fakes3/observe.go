@@ -37,6 +37,7 @@ type observer struct {
 	inFlight int
 	peak     int // most requests at once
 	conns    int // opened
+	open     int // of all, those that stand
 }
 
 func (o *observer) reset() {
@@ -96,6 +97,14 @@ func (s *Server) Connections() int {
 	return s.conns
 }
 
+// OpenConnections returns how many connections stand. With none no request is under way, nor one that its client gave up but that this server has not
+// seen yet.
+func (s *Server) OpenConnections() int {
+	s.observer.mu.Lock()
+	defer s.observer.mu.Unlock()
+	return s.open
+}
+
 // begin counts a request and returns the how-manieth of its operation it is.
 func (o *observer) begin(op string) int {
 	o.mu.Lock()
@@ -117,10 +126,13 @@ func (o *observer) end(r Record) {
 }
 
 func (o *observer) connState(_ net.Conn, state http.ConnState) {
-	if state != http.StateNew {
-		return
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.conns++
+	switch state {
+	case http.StateNew:
+		o.conns++
+		o.open++
+	case http.StateClosed, http.StateHijacked:
+		o.open--
+	}
 }
