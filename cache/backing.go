@@ -3,8 +3,6 @@ package cache
 import (
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // checkAtOnce is how many bytes of blocks that an earlier daemon left are compared with their checksums while the caller of File.Backing waits: about
@@ -18,45 +16,64 @@ const checkAtOnce = 128 << 20
 // so and the cache is full, nothing more is cached.
 type Backing struct {
 	v     *version
-	file  *os.File
+	file  *os.File // for reading alone
+	taken *taken   // not nil once it is the borrower's
 	close sync.Once
 }
 
-// Backing lends the data file; nil when not all of the version is on disk, or not all of it is known to be right yet. The caller closes it.
-func (f *File) Backing() *Backing {
+// Backing lends the data file; nil when not all of the version is on disk, or not all of it is known to be right yet, or when alone and it is lent
+// already. The caller closes it.
+func (f *File) Backing(alone bool) *Backing {
 	v := f.v
 	v.attach()
 	d := v.disk.Load()
-	if d == nil || d.slot != nil || v.size == 0 || v.held.Load() < v.size || !v.checkAll(d) || !v.lend() {
+	if d == nil || d.slot != nil || v.size == 0 || v.held.Load() < v.size || !v.checkAll(d) || !v.lend(alone) {
 		return nil
 	}
-	fd, err := -1, d.mark()
+	file, err := (*os.File)(nil), d.mark()
 	if err == nil {
-		fd, err = unix.FcntlInt(d.data.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		file, err = v.reopen()
 	}
 	if err != nil {
 		v.takeBack()
 		return nil
 	}
-	return &Backing{v: v, file: os.NewFile(uintptr(fd), d.data.Name())}
+	return &Backing{v: v, file: file}
 }
 
-// Fd is the descriptor of the file, good until Close. Nothing may be written by it: the version's other readers trust the bytes.
+// reopen opens the data file for reading alone.
+func (v *version) reopen() (*os.File, error) {
+	c := v.c
+	c.names.RLock()
+	defer c.names.RUnlock()
+	c.mu.Lock()
+	name, dead := v.name, v.dead
+	c.mu.Unlock()
+	if dead {
+		return nil, os.ErrNotExist
+	}
+	return c.folder.open(dataName(name), os.O_RDONLY)
+}
+
+// Fd is the descriptor of the file, for reading, good until Close.
 func (b *Backing) Fd() int { return int(b.file.Fd()) }
 
 // Close gives the file back. A second call does nothing.
 func (b *Backing) Close() {
 	b.close.Do(func() {
 		b.file.Close()
+		if b.taken != nil && b.taken.rw != nil {
+			b.taken.rw.Close()
+		}
 		b.v.takeBack()
 	})
 }
 
-// lend keeps the blocks from eviction; false when one is missing or unchecked by now.
-func (v *version) lend() bool {
+// lend keeps the blocks from eviction; false when one is missing or unchecked by now, or they are lent and not to be twice.
+func (v *version) lend(alone bool) bool {
 	v.c.mu.Lock()
 	defer v.c.mu.Unlock()
-	if v.dead || v.c.closed {
+	if v.dead || v.c.closed || alone && v.lent > 0 {
 		return false
 	}
 	for b := range v.blocks() {

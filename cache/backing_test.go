@@ -27,17 +27,17 @@ func TestBackingIsWholeAndRight(t *testing.T) {
 	c := mustOpen(t, o)
 	s := newSource(3*mib + 5)
 	f := c.File(testID, 3*mib+5, s)
-	if f.Backing() != nil {
+	if f.Backing(false) != nil {
 		t.Fatal("lent with nothing on disk")
 	}
 	readRange(t, f, s, 0, 2*mib)
 	settled(t, c)
-	if f.Cached() < f.Size() && f.Backing() != nil {
+	if f.Cached() < f.Size() && f.Backing(false) != nil {
 		t.Fatal("lent with holes")
 	}
 	readRange(t, f, s, 0, 3*mib+5)
 	settled(t, c)
-	b := f.Backing()
+	b := f.Backing(false)
 	if b == nil {
 		t.Fatal("not lent though whole")
 	}
@@ -53,7 +53,7 @@ func TestBackingIsWholeAndRight(t *testing.T) {
 		}
 		c = mustOpen(t, o)
 		f = c.File(testID, 3*mib+5, s)
-		b := f.Backing()
+		b := f.Backing(false)
 		if (b == nil) != damaged {
 			t.Fatalf("damaged %v, lent %v", damaged, b != nil)
 		}
@@ -93,7 +93,7 @@ func TestLentFileStaysWhole(t *testing.T) {
 	f := c.File(testID, 5*mib, s)
 	readRange(t, f, s, 0, 5*mib)
 	settled(t, c)
-	b := f.Backing()
+	b := f.Backing(false)
 	if b == nil {
 		t.Fatal("not lent")
 	}
@@ -134,7 +134,7 @@ func TestLentFileIsDropped(t *testing.T) {
 	defer f.Close()
 	readRange(t, f, s, 0, 5*mib)
 	settled(t, c)
-	b := f.Backing()
+	b := f.Backing(false)
 	if b == nil {
 		t.Fatal("not lent")
 	}

@@ -2,24 +2,43 @@ package fs
 
 import "allasfs/cache"
 
-// Backing is a file that the kernel may read in the daemon's place: see package cache.
-type Backing = cache.Backing
+// Backing is a file that the kernel reads in the daemon's place. Close gives it back.
+type Backing struct {
+	f *FS
+	n *node
+	l *loan
+}
 
-// Backing lends the cache's file of what h shows, for the kernel to read in the daemon's place; nil when it may not. It may where nothing can change
-// what the kernel then reads: on a read-only mount, of a version that is in the store, when all of it is cached and no smaller than least bytes. The
-// caller closes what it gets.
+// Fd is the descriptor of the file, good until Close.
+func (b *Backing) Fd() int { return b.l.file.Fd() }
+
+// Close ends the loan, unless programs may still write to the file by mappings. It is called once.
+func (b *Backing) Close() { b.f.endLoan(b.n, b.l) }
+
+// Backing lends the cache's file of what h shows, for the kernel to read in the daemon's place; nil when it may not: of a version that is in the store,
+// when all of it is cached and no smaller than least bytes. Whoever writes to the node from then on writes to that file too, see loan. The caller closes
+// what it gets.
 func (h *Handle) Backing(least int64) *Backing {
-	f := h.f
+	f, n := h.f, h.n
+	n.drafting.Lock() // no draft is made meanwhile
+	defer n.drafting.Unlock()
 	f.mu.Lock()
 	var r *cache.File
-	if h.lendable(least) {
-		r = f.readerOf(h.n)
+	l := n.loan.Load()
+	switch {
+	case l != nil: // of before, which somebody has mapped
+		l.refs++
+	case h.lendable(least):
+		r = f.readerOf(n)
 	}
 	f.mu.Unlock()
-	if r == nil {
+	if r != nil {
+		l = f.lend(n, r)
+	}
+	if l == nil {
 		return nil
 	}
-	return r.Backing()
+	return &Backing{f, n, l}
 }
 
 // Lendable tells whether Backing can return a file, now or once all of what h shows is cached and checked.
@@ -32,7 +51,7 @@ func (h *Handle) Lendable(least int64) bool {
 // lendable needs FS.mu.
 func (h *Handle) lendable(least int64) bool {
 	n := h.n
-	return h.f.o.ReadOnly && !h.sends && n.kind == kindFile && n.draft == nil && n.obj.exists && n.obj.size >= least
+	return !h.sends && n.kind == kindFile && n.draft == nil && n.obj.exists && n.obj.size >= least
 }
 
 // Passthrough tells how a mount's large files were opened: see package mount.

@@ -14,13 +14,16 @@ type upload struct {
 	sent atomic.Int64
 }
 
+// readAt fills p from off as io.ReaderAt does.
+type readAt = func(ctx context.Context, p []byte, off int64) (int, error)
+
 // draftBody reads a draft as the bytes of an upload and counts what was read.
 type draftBody struct {
 	ctx  context.Context
 	d    *cache.Draft
 	up   *upload
-	base func(context.Context, []byte, int64) (int, error)
-	file *cache.File // of the base; nil = there is none
+	base readAt
+	file *cache.File // of the base; nil = there is none, or its bytes are at hand
 }
 
 // bodyOf reads a draft, and the version that it was made from where it did not change that, until done is called.
@@ -31,7 +34,10 @@ func (f *FS) bodyOf(ctx context.Context, d *cache.Draft, up *upload) (body *draf
 		return body, func() {}
 	}
 	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
-	body.base, body.file = r.ReadAt, r
+	var here bool
+	if body.base, here = f.baseFrom(d, r.ReadAt); !here {
+		body.file = r
+	}
 	return body, func() { r.Close() }
 }
 

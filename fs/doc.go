@@ -107,7 +107,7 @@
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it, and for a directory's marker and its removal. Reads and stat
 //     take none: they never wait for an upload. Who needs two takes that of the lower node id first (FS.together)
-//   - node.drafting, node.appending: over local disk I/O
+//   - node.appending, loan.mu, node.drafting: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
 //   - listing.mu, warming.mu

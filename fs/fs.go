@@ -98,6 +98,8 @@ type FS struct {
 	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
 	resends  map[string]*sendOp      // sendings of such drafts that are under way
 	earlies  map[string]*early       // uploads of files that are still being written, by draft id
+	loans    map[*cache.Draft]*loan  // lent files by the draft that changed them last
+	watching map[*node]struct{}      // files that programs may write by mappings past the daemon, see loan
 	copies   map[string]*cache.Draft // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
@@ -161,6 +163,8 @@ func New(o Options) (*FS, error) {
 		orphans:  make(map[string]*cache.Draft),
 		resends:  make(map[string]*sendOp),
 		earlies:  make(map[string]*early),
+		loans:    make(map[*cache.Draft]*loan),
+		watching: make(map[*node]struct{}),
 		copies:   make(map[string]*cache.Draft),
 		moves:    make(map[*dirMove]struct{}),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
@@ -257,6 +261,15 @@ func (f *FS) Close(ctx context.Context) error {
 		r.Close()
 	}
 	return err
+}
+
+func (f *FS) notifyContent(id uint64) {
+	f.mu.Lock()
+	n := f.notifier
+	f.mu.Unlock()
+	if n != nil {
+		n.ContentChanged(id)
+	}
 }
 
 func (f *FS) notifyEntry(parent uint64, name string) {

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -36,6 +37,11 @@ func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // read serves local changes first, then the version in the store. What it reads from may be replaced under it by an upload that ends or a
 // rename: then it reads again from what is there now.
 func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error) {
+	if l := n.loan.Load(); l != nil {
+		if got, err := l.read(p, off); !errors.Is(err, os.ErrClosed) {
+			return got, err
+		}
+	}
 	waited := false
 	for {
 		f.mu.Lock()
@@ -148,7 +154,15 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 	if off+int64(len(p)) > maxSize {
 		return 0, syscall.EFBIG
 	}
+	l, err := f.lentOf(n, d)
+	if err != nil {
+		return 0, err
+	}
 	got, err := d.WriteAt(p, off)
+	if l != nil {
+		err = cmp.Or(err, l.file.WriteAt(p[:got], off))
+		l.mu.Unlock()
+	}
 	f.wrote(n, d, off, int64(len(p)))
 	f.touch(n)
 	return got, err
@@ -221,11 +235,17 @@ func (h *Handle) Flush(ctx context.Context) error {
 	if !h.sends {
 		return nil
 	}
+	if err := h.f.takeUp(ctx, h.n); err != nil {
+		return err
+	}
 	return h.f.closeFile(ctx, h.n)
 }
 
 // Fsync returns when bytes and attributes are in the store.
 func (h *Handle) Fsync(ctx context.Context) error {
+	if err := h.f.takeUp(ctx, h.n); err != nil {
+		return err
+	}
 	if err := h.f.flush(ctx, h.n); err != nil {
 		return err
 	}
@@ -245,7 +265,7 @@ func (f *FS) truncate(ctx context.Context, n *node, size int64) error {
 		return err
 	}
 	defer done()
-	err = d.Truncate(size)
+	err = f.inBoth(n, d, func() error { return d.Truncate(size) }, func(b *cache.Backing) error { return b.Truncate(size) })
 	f.wrote(n, d, size, maxSize-size)
 	f.touch(n)
 	return err
@@ -283,14 +303,15 @@ func (h *Handle) Allocate(ctx context.Context, off, n int64, mode uint32) error 
 	h.f.touch(h.n)
 	size := d.Size()
 	if mode&(punchHole|zeroRange) != 0 && off < size {
-		err := d.Punch(off, min(n, size-off))
+		punched := min(n, size-off)
+		err := h.f.inBoth(h.n, d, func() error { return d.Punch(off, punched) }, func(b *cache.Backing) error { return b.Punch(off, punched) })
 		h.f.wrote(h.n, d, off, n)
 		if err != nil {
 			return err
 		}
 	}
 	if mode&keepSize == 0 && off+n > size {
-		return d.Allocate(size, off+n-size)
+		return h.f.inBoth(h.n, d, func() error { return d.Allocate(size, off+n-size) }, func(b *cache.Backing) error { return b.Truncate(off + n) })
 	}
 	return nil
 }
@@ -298,6 +319,9 @@ func (h *Handle) Allocate(ctx context.Context, off, n int64, mode uint32) error 
 // Seek is lseek(2) with SEEK_DATA and SEEK_HOLE; ENXIO past the end. Holes are ranges known to be zeros.
 func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error) {
 	const seekData, seekHole = 3, 4
+	if err := h.f.takeUp(ctx, h.n); err != nil {
+		return 0, err
+	}
 	h.f.mu.Lock()
 	d, size := h.n.draft, h.n.obj.size
 	h.f.mu.Unlock()

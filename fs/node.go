@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -77,12 +78,13 @@ type node struct {
 	draft       *cache.Draft // not nil: local changes that are not in the store
 	perhaps     []string     // ETags of what the store may have of them all the same: sendings of ours failed, and an answer may have been lost
 	reader      *cache.File  // of obj, opened at first use
-	handles     int          // open
-	writers     int          // of them for writing
-	pages       string       // ETag of what the kernel's page cache holds
-	attrsSeq    uint64       // grows with each Setattr
-	attrsUnsent bool         // at is newer than the store's
-	tries       int          // of the work in FS.later that failed one after the other
+	loan        atomic.Pointer[loan]
+	handles     int    // open
+	writers     int    // of them for writing
+	pages       string // ETag of what the kernel's page cache holds
+	attrsSeq    uint64 // grows with each Setattr
+	attrsUnsent bool   // at is newer than the store's
+	tries       int    // of the work in FS.later that failed one after the other
 	sending     *sendOp
 	queued      *queued    // waits in FS.queue
 	target      string     // of a symbolic link, once read

@@ -76,10 +76,9 @@ func (f *FS) rightsChanged(bucket string) {
 	if f.o.Bucket == "" {
 		top = top.children[bucket]
 	}
-	n := f.notifier
 	f.mu.Unlock()
-	if top != nil && n != nil {
-		n.ContentChanged(top.id)
+	if top != nil {
+		f.notifyContent(top.id)
 	}
 }
 

@@ -117,7 +117,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.WriteBack, "write-back", false, "close(2) returns when a file is safe on the local disk; it is sent in the background")
 	f.BoolVar(&c.KernelWrites, "kernel-writes", false, "let the kernel collect small writes to new files; what it has not passed on is lost if the daemon is killed")
 	f.StringVar(&c.OnConflict, "on-conflict", onConflictKeep, "when another client changed a file meanwhile: keep (close fails, both versions stay) or overwrite (the last writer wins)")
-	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on read-only mounts by root) or off")
+	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on mounts by root) or off")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")

@@ -13,7 +13,7 @@ func TestPassthroughLine(t *testing.T) {
 		mode, want string
 	}{
 		{fs.Passthrough{}, "passthrough of cached files", ""},
-		{fs.Passthrough{Off: "the mount is writable"}, "FUSE 7.45, no passthrough: the mount is writable", ""},
+		{fs.Passthrough{Off: "the kernel collects writes"}, "FUSE 7.45, no passthrough: the kernel collects writes", ""},
 		{fs.Passthrough{Opens: 1}, "passthrough of cached files", "1 open read by the kernel alone, 0 by way of the daemon"},
 		{fs.Passthrough{ByDaemon: 1, Off: "only root may"}, "passthrough of cached files",
 			"0 opens read by the kernel alone, 1 by way of the daemon; no passthrough any more: only root may"},

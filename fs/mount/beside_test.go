@@ -1,6 +1,8 @@
 package mount
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +25,7 @@ func besideReader(t *testing.T) (m *mounted, reader *os.File, data []byte) {
 	m.cached("f", string(data))
 	reader = must[*os.File](t)(os.Open(m.path("f")))
 	t.Cleanup(func() { reader.Close() })
+	m.passesBy()
 	return m, reader, data
 }
 
@@ -160,4 +163,52 @@ func TestOpenersOfAllKinds(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestWritersBesideReaders: writers of parts of their own see what they wrote by whatever handle is opened next, while others open, read, change the size
+// and close the file, so that the way in which the kernel reads it changes all the time; and in the end it is what they wrote.
+func TestWritersBesideReaders(t *testing.T) {
+	const part, rounds = 64 << 10, 12
+	m, first, data := besideReader(t)
+	ok(t, first.Close())
+	var wg sync.WaitGroup
+	for i := range len(data) / part {
+		wg.Go(func() {
+			mine, off := data[i*part:(i+1)*part], int64(i*part)
+			for round := range rounds {
+				w, err := os.OpenFile(m.path("f"), []int{os.O_WRONLY, os.O_RDWR}[(i+round)%2], 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				copy(mine, randomBytes(part))
+				_, err = w.WriteAt(mine, off)
+				if round%3 == 0 {
+					err = errors.Join(err, os.Truncate(m.path("f"), int64(len(data))))
+				}
+				got := make([]byte, part)
+				r, rerr := os.Open(m.path("f"))
+				if rerr == nil {
+					_, rerr = r.ReadAt(got, off)
+					r.Close()
+				}
+				if err = errors.Join(err, rerr, w.Close()); err != nil || !bytes.Equal(got, mine) {
+					t.Errorf("writer %d, round %d: other bytes, or %v", i, round, err)
+					return
+				}
+			}
+		})
+	}
+	for range 4 {
+		wg.Go(func() {
+			for range 10 * rounds {
+				if got, err := os.ReadFile(m.path("f")); err != nil || len(got) != len(data) {
+					t.Errorf("read %d bytes, %v", len(got), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	m.wantFile("f", string(data))
+	m.wantObject("f", string(data))
 }

@@ -28,7 +28,7 @@
 //   - it sends the time of the last write when it writes pages out, and with each change of size: one that is but its idea of a change that is stored
 //     already is no change of attributes;
 //   - an error, ENOSPC say, comes at close(2) or fsync(2), and what has not been passed on is lost when the daemon is killed;
-//   - there is no passthrough beside it. A read-only mount does not ask for it.
+//   - there is no passthrough beside it: the kernel does not allow both. A read-only mount does not ask for it.
 //
 // # Kernel settings
 //
@@ -47,7 +47,7 @@
 //
 // # Passthrough
 //
-// On a read-only mount by root, the kernel reads a file of 256 KiB or more that is whole in the cache from the cache's own file, without the daemon
+// On a mount by root, the kernel reads a file of 256 KiB or more that is whole in the cache from the cache's own file, without the daemon
 // (FOPEN_PASSTHROUGH; Linux 6.9). The version is lent by [allasfs/cache.File.Backing]: each block was compared with its checksum before, and none is
 // taken out from then on. The kernel allows one mode an inode, and answers EIO to an open in another while a handle or
 // mapping lives: so the first opener decides (see backings). Smaller files are served by the kernel's pages, which outlive the close.
@@ -55,20 +55,20 @@
 // On 2 cores, 192 MiB in the page cache of the disk: 1 MiB reads at 0.86 to 1.28 of the speed of the cache's file itself, by the daemon 0.09 to 0.19;
 // random 4 KiB reads at 0.68 to 0.82, by the daemon 0.03 to 0.05.
 //
-// A writable mount does without. An inode in passthrough cannot leave that mode while it is open, so whoever opens it for writing meanwhile needs an
-// inode of his own or passthrough too, and either breaks a promise:
+// Who opens such an inode for writing meanwhile opens it with FOPEN_DIRECT_IO beside FOPEN_PASSTHROUGH: his reads and writes come to the daemon. At the first
+// write the lent file leaves the cache, and what goes to the draft goes to it too, so that readers see it at once (allasfs/fs, loan).
+// A shared mapping of a handle for reading and writing goes to the lent file by itself, and nothing tells of that: no request comes at msync(2), and
+// RELEASE comes at close(2), though the mapping is written on. So from the open of such a handle on the file is watched:
 //
-//   - an inode of his own (ESTALE makes the kernel look the name up again, which then leads to another one): flock and fcntl locks are the inode's, so
-//     those of readers and writers do not meet, and an open by /proc/self/fd, which follows no name, ends as ESTALE;
-//   - passthrough with FOPEN_DIRECT_IO, where reads and writes come to the daemon all the same: a shared mapping goes to the lent file, and nothing
-//     tells of that: no request comes at msync(2), and RELEASE comes at close(2), though the mapping is written on. That one may live can be
-//     asked for: meanwhile the lent file refuses a read lease (F_SETLEASE), provided that the daemon has it open for reading only. It refuses
-//     as well while any writable handle is open, or any mapping made by an O_RDWR handle lives, be it private, or for reading: mprotect(2)
-//     may make that one writable. Whether it was written cannot be asked for: a page that is dirty already is written on, and the file's
-//     times stay. On ext4 an fsync(2), by a descriptor for reading too, makes the next write move them again; on tmpfs it does not. So a file
-//     that refused a lease once counts as written, until its bytes were compared with their checksums after a lease was given.
+//   - what changed in it, found by time and by the checksum of each block, goes into the draft at each close(2) and fsync(2) of the inode, before
+//     that is sent, and every second. On ext4, xfs and btrfs fsync(2), by a descriptor for reading too, makes the next write by a mapping move the time of
+//     change, which is set to a constant in between; elsewhere, as on tmpfs, every block is looked at each time;
+//   - that a mapping may live can be asked for: meanwhile the lent file refuses a read lease (F_SETLEASE), provided that the daemon has it open for
+//     reading only. It refuses as well while any writable handle is open, or any mapping made by an O_RDWR handle lives, be it private, or for reading:
+//     mprotect(2) may make that one writable. Once a lease is given, and the file compared, the watch ends, and what came after the last close is sent.
 //
-// All this was seen on Linux 6.18; the tests in beside_test.go hold what a writable mount promises to readers and writers of one file.
+// So msync(2) of such a mapping is on the local disk when it returns, and in the journal up to a second later. All this was seen on Linux 6.18; the tests in
+// beside_test.go hold what a mount promises to readers and writers of one file.
 //
 // The kernel refuses without CAP_SYS_ADMIN (EPERM), and when the cache folder is on a stacked file system as overlayfs (ELOOP): then the first refusal
 // is logged, and the daemon reads from there on. A lack of descriptors or memory sends that one open to the daemon. Mode tells how it was at the start,

@@ -21,9 +21,10 @@ type file struct {
 	pages *fs.Handle // opened without O_APPEND for the pages of mappings; nil until needed
 }
 
-// opened gives h a number. A handle that can have nothing to send needs no FLUSH; a new or emptied file has, though it be open for reading.
-func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) {
-	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0})
+// opened gives h a number. A handle that can have nothing to send needs no FLUSH; a new or emptied file has, though it be open for reading. After an error h
+// is released.
+func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) error {
+	mode := flags & syscall.O_ACCMODE
 	out.OpenFlags = 0
 	id := b.backings.open(h)
 	switch {
@@ -32,12 +33,21 @@ func (b *bridge) opened(h *fs.Handle, flags uint32, created bool, out *fuse.Open
 	case h.KeepCache():
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
-	if h.Direct() {
+	if h.Direct() || id != 0 && mode != syscall.O_RDONLY {
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 	}
-	if flags&syscall.O_ACCMODE == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
+	if mode == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
+	if id != 0 && mode == syscall.O_RDWR {
+		if err := h.Watch(ctx); err != nil {
+			b.backings.release(h.Node())
+			h.Release()
+			return err
+		}
+	}
+	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0})
+	return nil
 }
 
 // access is how to open a file for a program's flags. Where the kernel collects writes it reads by any handle, and knows itself where appended bytes go.
@@ -59,8 +69,7 @@ func (b *bridge) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	if in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
 		b.fs.DropSetID(in.NodeId)
 	}
-	b.opened(h, in.Flags, false, out)
-	return fuse.OK
+	return b.status("open", in.NodeId, b.opened(r, h, in.Flags, false, out))
 }
 
 // Create implements fuse.RawFileSystem.
@@ -71,8 +80,11 @@ func (b *bridge) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	if err != nil {
 		return b.statusNamed("create", in.NodeId, name, err)
 	}
+	if err := b.opened(r, h, in.Flags, true, &out.OpenOut); err != nil {
+		b.fs.Forget(a.ID, 1)
+		return b.statusNamed("create", in.NodeId, name, err)
+	}
 	b.fillEntry(a, &out.EntryOut)
-	b.opened(h, in.Flags, true, &out.OpenOut)
 	return fuse.OK
 }
 

@@ -26,6 +26,7 @@ func helperFsx(args []string) error { return fsx.Main(args, os.Stdin, os.Stdout)
 // exercise is one run of fsx on a file of a mount.
 type exercise struct {
 	m, second *mounted // the second mount of the same bucket trusts nothing that it knows
+	reader    *os.File // of a program that keeps the file open, or nil
 	name      string
 	args      []string
 }
@@ -53,10 +54,12 @@ func TestFsx(t *testing.T) {
 		seed          int
 		cacheSize     int64
 		embeddedAlone bool
+		beside        bool // of a program that has the file open, and reads it past the daemon where that can be
 	}{
 		{name: "new", size: -1, ops: 2000, max: 256 << 10, most: 64 << 10, seed: 1, cacheSize: 256 << 20},
 		{name: "existing", size: 200_001, ops: 2000, max: 256 << 10, most: 64 << 10, seed: 2, cacheSize: 256 << 20},
 		{name: "no cache", size: 200_001, ops: 1000, max: 256 << 10, most: 64 << 10, seed: 3, cacheSize: 0, embeddedAlone: true},
+		{name: "beside", size: 400_001, ops: 2000, max: 1 << 20, most: 256 << 10, seed: 5, cacheSize: 256 << 20, beside: true},
 		{name: "large", size: 24 << 20, ops: 100, max: 40 << 20, most: 4 << 20, seed: 4, cacheSize: 256 << 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,6 +72,9 @@ func TestFsx(t *testing.T) {
 					"-seed", fmt.Sprint(c.seed + fromEnv(t, fsxSeedEnv, 0)), "-ops", fmt.Sprint(ops), "-max", fmt.Sprint(c.max), "-len", fmt.Sprint(c.most),
 				}}
 				x.begin(t, c.size)
+				if c.beside {
+					x.openBeside(t, c.size)
+				}
 				x.run(t)
 			}
 			change := func(o *setup) { o.cache.Size = c.cacheSize }
@@ -91,6 +97,17 @@ func (x *exercise) begin(t *testing.T, size int) {
 	x.second = mountOn(t, x.m.e, func(o *setup) {
 		o.bucket, o.fs.TTL, o.fs.ReadOnly, o.mount.ReadOnly = x.m.bucket, 0, true, true
 	})
+}
+
+// openBeside opens the file, which comes to be cached, for reading.
+func (x *exercise) openBeside(t *testing.T, size int) {
+	t.Helper()
+	must[[]byte](t)(os.ReadFile(x.m.path(x.name)))
+	x.m.onDisk(size)
+	x.m.idle()
+	x.reader = must[*os.File](t)(os.Open(x.m.path(x.name)))
+	t.Cleanup(func() { x.reader.Close() })
+	x.m.passesBy()
 }
 
 // run starts the program and answers its questions.
@@ -137,6 +154,14 @@ func (x *exercise) compare(name string, size int, sum string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("the second mount: %w", err)
+	}
+	if x.reader != nil {
+		if data, err = io.ReadAll(io.NewSectionReader(x.reader, 0, 1<<30)); err == nil {
+			err = sameSum(data, size, sum)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the program beside: %w", err)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (s *Server) serve(fd int, o Options) error {
 // start makes b ready for the kernel's first request.
 func (b *bridge) start(server *fuse.Server, o Options) {
 	b.collects = b.fs.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
-	b.backings.start(server, noPassthrough(server, b.fs.ReadOnly(), o.NoPassthrough))
+	b.backings.start(server, noPassthrough(server, o.NoPassthrough, b.collects))
 	b.notifier.start(numbered{server, b})
 	b.fs.SetNotifier(b.notifier)
 }

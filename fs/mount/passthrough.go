@@ -53,12 +53,12 @@ func (p *backings) start(k registrar, why string) {
 }
 
 // noPassthrough says why files are not to go past the daemon, "" when they are.
-func noPassthrough(server *fuse.Server, readOnly, off bool) string {
+func noPassthrough(server *fuse.Server, off, collects bool) string {
 	switch {
 	case off:
 		return "switched off"
-	case !readOnly:
-		return "the mount is writable"
+	case collects:
+		return "the kernel collects writes"
 	case server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0:
 		return "the kernel has none"
 	}

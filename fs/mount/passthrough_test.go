@@ -35,6 +35,14 @@ func passMount(t *testing.T, change ...func(*setup)) *mounted {
 	return m
 }
 
+// passesBy fails the test if no file was opened past the daemon where that can be.
+func (m *mounted) passesBy() {
+	m.t.Helper()
+	if b := &m.server.bridge.backings; b.why == "" && b.opens.Load() == 0 {
+		m.t.Fatal("the file is not read past the daemon")
+	}
+}
+
 // cached reads a file until all of it is on the cache's disk.
 func (m *mounted) cached(name, data string) {
 	m.t.Helper()
@@ -177,23 +185,25 @@ func TestPassthroughSwitchedOff(t *testing.T) {
 	}
 }
 
-// TestWritableMountAsksTheDaemon: there is no passthrough where a reader must see what is written meanwhile.
-func TestWritableMountAsksTheDaemon(t *testing.T) {
+// TestWritableMountPassesFiles: who reads past the daemon sees what is written meanwhile, also who opens the file then.
+func TestWritableMountPassesFiles(t *testing.T) {
 	m := newMount(t)
 	data := string(randomBytes(1 << 20))
 	m.put("f", data)
 	m.cached("f", data)
 	f := must[*os.File](t)(os.Open(m.path("f")))
 	defer f.Close()
+	m.passesBy()
 	w := must[*os.File](t)(os.OpenFile(m.path("f"), os.O_WRONLY, 0))
 	must[int](t)(w.WriteAt([]byte("new"), 5))
-	p := make([]byte, 3)
-	must[int](t)(f.ReadAt(p, 5))
-	wantSame(t, "what was written", string(p), "new")
-	ok(t, w.Close())
-	if mode := m.server.Mode(); !strings.Contains(mode, "no passthrough: the mount is writable") {
-		t.Errorf("mode %q", mode)
+	next := must[*os.File](t)(os.Open(m.path("f")))
+	defer next.Close()
+	for _, r := range []*os.File{f, next} {
+		p := make([]byte, 3)
+		must[int](t)(r.ReadAt(p, 5))
+		wantSame(t, "what was written", string(p), "new")
 	}
+	ok(t, w.Close())
 }
 
 // TestOrdinaryUserAsksTheDaemon: who may not have passthrough reads all the same, and the mode says why from the start.
