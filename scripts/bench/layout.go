@@ -49,7 +49,7 @@ func (l layout) smallObject(i int) object {
 }
 
 func (l layout) treeObject(i int) object {
-	return object{fmt.Sprintf("tree/d%02d/e%04d/f%05d", i%37, i/3, i), treeID + uint64(i), 64}
+	return object{fmt.Sprintf("tree/d%02d/e%04d/f%05d", i/3%100, i/3, i), treeID + uint64(i), 64}
 }
 
 // objects lists everything but the big one.
