@@ -21,6 +21,7 @@ type taken struct {
 	size int64
 	sums []int64 // checksum of each block, or unknown
 	told bool    // a change of the file's time tells of a write by a mapping, on this kind of disk
+	seen bool    // Watch was called
 	mark bool    // the time is the one that arm set, if nothing was written since
 }
 
@@ -97,7 +98,10 @@ func (b *Backing) WriteAt(p []byte, off int64) error {
 		return err
 	}
 	end := off + int64(len(p))
-	t.forget(b.blockSize(), min(off, t.size), end)
+	if off > t.size {
+		t.forget(b.blockSize(), t.size, off)
+	}
+	b.expect(p, off)
 	b.grow(end)
 	_, err = t.rw.WriteAt(p, off)
 	return err
@@ -154,6 +158,37 @@ func (t *taken) forget(blockSize, from, to int64) {
 	}
 }
 
+// expect notes the checksums that the blocks will have once p was written at off: of what they hold now, if that is known, with p in it. So a write by a
+// mapping to one of them is found whenever it comes, and a small write makes no whole block one that changed.
+func (b *Backing) expect(p []byte, off int64) {
+	t, size := b.taken, b.blockSize()
+	if !t.seen {
+		t.forget(size, off, off+int64(len(p)))
+		return
+	}
+	buf := make([]byte, size)
+	for len(p) > 0 {
+		no, in := off/size, off%size
+		n := min(int64(len(p)), size-in)
+		t.expectBlock(b.file, buf, no, in, p[:n])
+		p, off = p[n:], off+n
+	}
+}
+
+// expectBlock is expect for p at byte in of block no; buf has room for a block.
+func (t *taken) expectBlock(f *os.File, buf []byte, no, in int64, p []byte) {
+	if no >= int64(len(t.sums)) || t.sums[no] == unknown {
+		return
+	}
+	have, err := f.ReadAt(buf, no*int64(len(buf)))
+	if err != nil && err != io.EOF || int64(checksum(buf[:have])) != t.sums[no] || in > int64(have) {
+		t.sums[no] = unknown
+		return
+	}
+	copy(buf[in:], p)
+	t.sums[no] = int64(checksum(buf[:max(have, int(in)+len(p))]))
+}
+
 // grow counts what is written past the end: the file takes that much more of the disk until Close.
 func (b *Backing) grow(end int64) {
 	more := end - b.taken.size
@@ -173,6 +208,7 @@ func (b *Backing) Watch() error {
 	if b.taken == nil {
 		return os.ErrPermission
 	}
+	b.taken.seen = true
 	return b.arm()
 }
 
@@ -206,8 +242,9 @@ func (b *Backing) Changed() bool {
 	return err != nil || !st.ModTime().Equal(armed)
 }
 
-// Changes gives each block to fn that is not what it was at Watch, or at the last call that fn let through to the end, and each that the borrower wrote
-// since: off is where p, which is fn's until it returns, stands in the file. What is written while it runs comes now or the next time.
+// Changes gives each block to fn that is not what it was at Watch, or at the last call that fn let through to the end, and not what the borrower has made of
+// it since. Blocks that he wrote before Watch, or past the end, may be among them. off is where p, which is fn's until it returns, stands in the file. What
+// is written while it runs comes now or the next time.
 func (b *Backing) Changes(ctx context.Context, fn func(off int64, p []byte) error) (err error) {
 	if !b.Changed() {
 		return nil

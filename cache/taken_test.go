@@ -168,13 +168,16 @@ func mapShared(t *testing.T, b *Backing) []byte {
 	return p
 }
 
-// TestChangesOfOwnWrites: what the borrower writes himself is a change, holes are none, and what fn refuses comes again.
+// TestChangesOfOwnWrites: what the borrower writes himself is no change but where it is not known what was there: from before the watch, past the end. Holes
+// are none, and what fn refuses comes again.
 func TestChangesOfOwnWrites(t *testing.T) {
 	c, _, _, b := lentAlone(t, testOptions(t), 3*mib)
 	size := c.o.BlockSize
 	noError(t, b.Take())
-	noError(t, b.Watch())
 	noError(t, b.WriteAt([]byte("x"), size+1))
+	noError(t, b.Watch())
+	noError(t, b.WriteAt([]byte("inside"), 2*size+1))
+	noError(t, b.WriteAt(make([]byte, 3*size), 4*size-7))
 	noError(t, b.Truncate(1<<40))
 	noError(t, b.WriteAt([]byte("far"), 1<<39))
 	refused := b.Changes(t.Context(), func(int64, []byte) error { return os.ErrInvalid })
@@ -195,4 +198,38 @@ func TestChangesOfOwnWrites(t *testing.T) {
 	if n, err := b.ReadAt(got, 0); n != len(got) || !bytes.Equal(got, make([]byte, n)) {
 		t.Errorf("%d bytes, %v, and not all of them zeros", n, err)
 	}
+}
+
+// TestMappingsAmongOwnWrites: a write by a mapping is found in a block that the borrower writes before, after or meanwhile.
+func TestMappingsAmongOwnWrites(t *testing.T) {
+	c, _, s, b := lentAlone(t, testOptions(t), 3*mib)
+	size := c.o.BlockSize
+	noError(t, b.Take())
+	noError(t, b.Watch())
+	p := mapShared(t, b)
+	own := func(at int64) {
+		noError(t, b.WriteAt([]byte("own"), at))
+		copy(s.data[at:], "own")
+	}
+	mapped := func(at int64) {
+		p[at] ^= 0xff
+		s.data[at] ^= 0xff
+	}
+	own(100)
+	mapped(200)
+	mapped(size + 200)
+	own(size + 100)
+	own(2*size + 100)
+	mapped(3*size + 200)
+	own(4*size - 2) // in two blocks, of which one was mapped
+	offs, data := changes(t, b)
+	if !slices.Equal(offs, []int64{0, size, 3 * size}) {
+		t.Errorf("changes at %d", offs)
+	}
+	for i, off := range offs {
+		if data[i] != string(s.data[off:off+size]) {
+			t.Errorf("wrong bytes at %d", off)
+		}
+	}
+	noError(t, unix.Munmap(p))
 }

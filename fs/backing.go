@@ -16,7 +16,7 @@ func (b *Backing) Fd() int { return b.l.file.Fd() }
 func (b *Backing) Close() { b.f.endLoan(b.n, b.l) }
 
 // Backing lends the cache's file of what h shows, for the kernel to read in the daemon's place; nil when it may not: of a version that is in the store,
-// when all of it is cached and no smaller than least bytes. Whoever writes to the node from then on writes to that file too, see loan. The caller closes
+// when all of it is cached and no smaller than least bytes, unless it was changed in place while it was lent before. Whoever writes to the node from then on writes to that file too, see loan. The caller closes
 // what it gets.
 func (h *Handle) Backing(least int64) *Backing {
 	f, n := h.f, h.n
@@ -51,7 +51,7 @@ func (h *Handle) Lendable(least int64) bool {
 // lendable needs FS.mu.
 func (h *Handle) lendable(least int64) bool {
 	n := h.n
-	return !h.sends && n.kind == kindFile && n.draft == nil && n.obj.exists && n.obj.size >= least
+	return !h.sends && !n.inPlace && n.kind == kindFile && n.draft == nil && n.obj.exists && n.obj.size >= least
 }
 
 // Passthrough tells how a mount's large files were opened: see package mount.

@@ -27,10 +27,11 @@ type loan struct {
 	watched atomic.Bool
 }
 
-// The watcher looks at a mapped file after minWatch, and later every maxWatch.
+// The watcher looks at a mapped file after minWatch, and later every maxWatch, or less often where a look takes more than that divided by watchShare.
 const (
-	minWatch = 20 * time.Millisecond
-	maxWatch = time.Second
+	minWatch   = 20 * time.Millisecond
+	maxWatch   = time.Second
+	watchShare = 20
 )
 
 // lend makes the loan of what r reads; nil when that is not to be had. node.drafting is held.
@@ -157,6 +158,7 @@ func (h *Handle) Watch(ctx context.Context) error {
 	l.watched.Store(true)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	n.inPlace = true
 	l.refs++
 	f.watching[n] = struct{}{}
 	f.spawn(func() { f.watch(own, l) })
@@ -167,17 +169,19 @@ func (h *Handle) Watch(ctx context.Context) error {
 // the last close is sent.
 func (f *FS) watch(own *Handle, l *loan) {
 	n := own.n
-	for pause := minWatch; ; pause = min(2*pause, maxWatch) {
+	for pause := minWatch; ; {
 		select {
 		case <-f.ctx.Done():
 		case <-time.After(pause):
 		}
+		began := time.Now()
 		if f.unwatched(own, l) {
 			break
 		}
 		if err := f.takeUp(f.ctx, n); err != nil && f.ctx.Err() == nil {
 			f.record("take up what was written by a mapping", f.Path(n.id), err)
 		}
+		pause = max(min(2*pause, maxWatch), watchShare*time.Since(began))
 	}
 	f.notifyContent(n.id) // pages that the kernel has of it may be older
 	own.Release()

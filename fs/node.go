@@ -79,6 +79,7 @@ type node struct {
 	perhaps     []string     // ETags of what the store may have of them all the same: sendings of ours failed, and an answer may have been lost
 	reader      *cache.File  // of obj, opened at first use
 	loan        atomic.Pointer[loan]
+	inPlace     bool   // it was opened for reading and writing beside somebody who read it past the daemon: that will come again
 	handles     int    // open
 	writers     int    // of them for writing
 	pages       string // ETag of what the kernel's page cache holds

@@ -67,7 +67,8 @@
 //     reading only. It refuses as well while any writable handle is open, or any mapping made by an O_RDWR handle lives, be it private, or for reading:
 //     mprotect(2) may make that one writable. Once a lease is given, and the file compared, the watch ends, and what came after the last close is sent.
 //
-// So msync(2) of such a mapping is on the local disk when it returns, and in the journal up to a second later. All this was seen on Linux 6.18; the tests in
+// The price is that such a handle's close(2) reads all of the file once anything was written to it, and that its file is not lent again while the
+// kernel knows it. msync(2) of such a mapping is on the local disk when it returns, and in the journal up to a second later. All this was seen on Linux 6.18; the tests in
 // beside_test.go hold what a mount promises to readers and writers of one file.
 //
 // The kernel refuses without CAP_SYS_ADMIN (EPERM), and when the cache folder is on a stacked file system as overlayfs (ELOOP): then the first refusal

@@ -8,7 +8,7 @@ import (
 // byDaemon reads what is cached by way of allasfs' daemon, as an ordinary user does: root's mounts let the kernel read it by itself.
 func (s *stage) byDaemon(ctx context.Context) error {
 	const seq = "read-seq-daemon"
-	random := s.r.l.randomRows("daemon", 10)
+	random := s.r.l.randomRows("daemon", 50)
 	rows := []string{seq}
 	for _, w := range random {
 		rows = append(rows, w.name)

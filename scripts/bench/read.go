@@ -103,7 +103,7 @@ func (w randomRow) offsets(size int64) []int64 {
 }
 
 func (s *stage) randomWarm(ctx context.Context) error {
-	for _, w := range s.r.l.randomRows("warm", 10) {
+	for _, w := range s.r.l.randomRows("warm", 50) {
 		if !s.wants(w.name) {
 			continue
 		}
