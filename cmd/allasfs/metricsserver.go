@@ -43,7 +43,7 @@ func checkMetrics(addr string, profiles bool) error {
 		return exit.New(exit.Usage, hint, "--metrics %q is no address: %w", addr, err)
 	}
 	if !loopback(host) {
-		return exit.New(exit.Usage, hint, "--metrics %s: others on the network could read them; names of files and buckets may be among them", addr)
+		return exit.New(exit.Usage, hint, "--metrics %s: others on the network could read them, and names of buckets are among them", addr)
 	}
 	return nil
 }
