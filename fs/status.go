@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"allasfs/cache"
+	"allasfs/s3"
 )
 
 // Status is what `allasfs status` shows of a mount.
@@ -28,6 +29,7 @@ type Status struct {
 
 	Sources     []SourceState `json:"sources,omitempty"` // filled in by who mounts several file systems as one
 	Passthrough Passthrough   `json:"passthrough"`       // filled in by who serves the kernel
+	Requests    s3.Stats      `json:"requests"`          // filled in by who made the store's client, which several file systems may share
 }
 
 // SourceState is how one of several file systems of a mount is.

@@ -85,6 +85,7 @@ type Client struct {
 	sums      sums
 	hedge     hedge
 	later     deletions
+	meter     meter
 }
 
 // New returns a client. No request is sent. It fails on an endpoint that is no plain http or https URL, half a key pair, or an unreadable CAFile.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/minio/minio-go/v7/pkg/s3utils"
@@ -120,6 +121,7 @@ func (c *Client) unsigned(ctx context.Context, r *request, body *payload) *http.
 type answer struct {
 	*http.Response
 	watch *watchdog
+	count *operationMeter
 }
 
 // Read reads the body. A stall ends it with ErrTimeout.
@@ -127,7 +129,11 @@ func (a *answer) Read(p []byte) (int, error) {
 	a.watch.begin()
 	n, err := a.Body.Read(p)
 	a.watch.end()
+	a.count.received.Add(int64(n))
 	if err != nil && err != io.EOF {
+		if a.watch.parent.Err() == nil {
+			a.count.broken.Add(1)
+		}
 		err = a.watch.cause(err)
 	}
 	return n, err
@@ -151,6 +157,12 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 	}
 	w := newWatchdog(ctx, patience)
 	body := newPayload(r.src, r.size, w, &c.sums)
+	count := c.meter.of(r.op)
+	body.sent = &count.sent
+	if r.tries > 0 {
+		count.retries.Add(1)
+	}
+	begin := time.Now()
 	w.begin()
 	resp, err := c.rt.RoundTrip(c.build(w.ctx, r, body))
 	w.end()
@@ -158,11 +170,13 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 	if err != nil {
 		err = cmp.Or(r.sent(body), w.cause(err))
 		w.stop()
+		count.failed(ctx, err)
 		return nil, fail(r, err)
 	}
+	count.answered(resp.StatusCode, time.Since(begin))
 	c.reached.Store(true)
 	w.setLimit(c.stall)
-	a := &answer{resp, w}
+	a := &answer{resp, w, count}
 	if resp.StatusCode/100 == 2 {
 		_ = r.sent(body) // a body that could not be read has no such answer
 		c.writeNews.note(r, nil)

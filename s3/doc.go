@@ -56,6 +56,11 @@
 // connection. Part copies of them copy nothing and are refused; a whole copy is a second manifest on the same segments. Changing metadata would lose
 // the manifest and is refused.
 //
+// # Counts
+//
+// [Client.Stats] tells how many requests of each operation were sent and what became of them, how many were second tries, the bytes of bodies both ways and how
+// long answers took to begin. Counting takes no lock and no memory.
+//
 // # Errors
 //
 // Every error is an [*Error] with operation, bucket and key, and [errors.Is] finds what it means: os.ErrNotExist, os.ErrExist, os.ErrPermission,

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // errDetached answers a transport that reads a body whose try is over.
@@ -17,6 +18,7 @@ var errDetached = errors.New("the try is over")
 type payload struct {
 	watch *watchdog
 	size  int64
+	sent  *atomic.Int64 // counts the bytes that are read for the transport, of all payloads of the kind; set before the first Read
 
 	mu   sync.Mutex  // held while the caller's bytes are read
 	src  io.ReaderAt // nil = detached
@@ -46,6 +48,7 @@ func (p *payload) Read(b []byte) (int, error) {
 	n, err := p.src.ReadAt(b, p.off)
 	p.hash.Write(b[:n])
 	p.off += int64(n)
+	p.sent.Add(int64(n))
 	p.watch.touch()
 	if n == len(b) {
 		return n, nil

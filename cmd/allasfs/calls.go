@@ -27,6 +27,9 @@ func (d *daemon) Status() fs.Status {
 		s = add(s, m.status(m.fs.Status()))
 	}
 	s.Source, s.Sources = d.name, d.sources()
+	for _, m := range d.members { // those of d.left use the same clients
+		s.Requests = s.Requests.Plus(m.store.Stats())
+	}
 	if d.server != nil {
 		s.Passthrough = d.server.Passthrough()
 	}

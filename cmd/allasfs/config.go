@@ -49,6 +49,8 @@ type config struct {
 	Verbose      bool
 	DebugFuse    bool
 	Foreground   bool
+	Metrics      string        // address at which metrics are served, "" = nowhere
+	Pprof        bool          // profiles, too
 	Quiet        bool          // no line on success
 	StopTimeout  time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
 	Demo         bool          // mount an embedded server with sample data
@@ -123,6 +125,8 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "log more")
 	f.BoolVar(&c.DebugFuse, "debug-fuse", false, "log every request of the kernel")
+	f.StringVar(&c.Metrics, "metrics", "", "serve metrics for Prometheus at this address: 127.0.0.1:PORT or unix:PATH")
+	f.BoolVar(&c.Pprof, "pprof", false, "serve profiles of the daemon beside the metrics, below /debug/pprof/")
 	f.DurationVar(&c.StopTimeout, "stop-timeout", 0, "how long SIGTERM lets uploads go on; what is left stays in the cache folder (0 = no limit)")
 	f.StringArrayVarP(&c.Options, "options", "o", nil, "options as mount(8) gives them, e.g. ro,allow_other,uid=1000,ttl=5m")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print nothing when all is well")
@@ -210,7 +214,7 @@ func (c *config) check() error {
 	case c.LogFile != "" && mountpoint.Within(c.LogFile, c.Dir):
 		return exit.New(exit.Usage, "give a file on a local disk", "the log file %s would lie within the mount", c.LogFile)
 	}
-	return nil
+	return checkMetrics(c.Metrics, c.Pprof)
 }
 
 // applyOptions sets the flags that -o stands for; a flag given by itself wins.

@@ -39,6 +39,7 @@ type daemon struct {
 	strays  int // drafts of which no member is
 	server  *mount.Server
 	control *control.Server
+	metrics *metricsServer // nil = not wanted
 
 	place   mountpoint.Mount // what the kernel calls the mount
 	stopped chan struct{}    // closed when files are in the store, or are not going to be
@@ -85,6 +86,7 @@ func (d *daemon) start(ctx context.Context, detached bool) error {
 		d.openCache,
 		d.mount,
 		d.openControl,
+		d.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -245,6 +247,14 @@ func (d *daemon) openControl(context.Context) error {
 		CacheDir: d.caches.main.Stats().Dir, LogFile: d.logFile, Mode: d.server.Mode(), Dev: d.place.Dev,
 		Memory: int64(d.config.Memory),
 	}, d, d.log)
+	return err
+}
+
+// openMetrics serves metrics if they are wanted.
+func (d *daemon) openMetrics(ctx context.Context) (err error) {
+	if d.config.Metrics != "" {
+		d.metrics, err = serveMetrics(ctx, d.config.Metrics, d.config.Pprof, newMetrics(d.Status), d.log)
+	}
 	return err
 }
 

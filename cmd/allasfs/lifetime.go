@@ -139,6 +139,9 @@ func (d *daemon) close() error {
 	if d.control != nil {
 		errs = append(errs, d.control.Close())
 	}
+	if d.metrics != nil {
+		errs = append(errs, d.metrics.close())
+	}
 	errs = append(errs, d.caches.close())
 	if d.unwatch != nil {
 		d.unwatch()

@@ -100,9 +100,9 @@ func flagOf(option string) (string, optionKind) {
 		return "read-only", switchOn
 	case "rw":
 		return "read-only", switchOff
-	case "allow_other", "anonymous", "insecure_http", "write_back", "segments", "hide_ameta", "all_projects", "kernel_writes":
+	case "allow_other", "anonymous", "insecure_http", "write_back", "segments", "hide_ameta", "all_projects", "kernel_writes", "pprof":
 		return strings.ReplaceAll(option, "_", "-"), switchOn
-	case "uid", "gid", "umask", "ttl", "cache_dir", "cache_size", "draft_space", "on_conflict", "stat", "passthrough", "memory", "profile", "project", "endpoint", "ca_file", "log_file":
+	case "uid", "gid", "umask", "ttl", "cache_dir", "cache_size", "draft_space", "on_conflict", "stat", "passthrough", "memory", "profile", "project", "endpoint", "ca_file", "log_file", "metrics":
 		return strings.ReplaceAll(option, "_", "-"), takesValue
 	}
 	return "", 0

@@ -152,6 +152,7 @@ func (st state) print(b *strings.Builder) {
 	if l := passthroughLine(r.Status.Passthrough, r.Mode); l != "" {
 		line("large", "%s", l)
 	}
+	line("requests", "%s", requestsLine(r.Status.Requests))
 	if st.rate != "" {
 		line("rate", "%s", st.rate)
 	}

@@ -24,14 +24,14 @@ type watcher struct {
 	last   map[string]traffic // by mountpoint
 }
 
-// traffic is how many bytes a mount has moved until then.
+// traffic is how many bytes a mount has moved until then, and with how many requests.
 type traffic struct {
-	at                  time.Time
-	down, up, fromCache int64
+	at                            time.Time
+	down, up, fromCache, requests int64
 }
 
 func trafficOf(s fs.Status, at time.Time) traffic {
-	return traffic{at, s.Cache.MissBytes, s.Queue.DoneBytes + s.Queue.Sent, s.Cache.HitBytes}
+	return traffic{at, s.Cache.MissBytes, s.Queue.DoneBytes + s.Queue.Sent, s.Cache.HitBytes, s.Requests.Requests()}
 }
 
 // since tells the rates between two looks. Bytes of an upload that is begun anew were sent, but do not count; that is never less than nothing.
@@ -41,7 +41,8 @@ func (t traffic) since(was traffic) string {
 		return ""
 	}
 	rate := func(now, before int64) string { return human(int64(float64(max(now-before, 0))/seconds)) + "/s" }
-	return fmt.Sprintf("%s down, %s up, %s from the cache", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache))
+	requests := int64(float64(max(t.requests-was.requests, 0))/seconds + 0.5)
+	return fmt.Sprintf("%s down, %s up, %s from the cache, %s a second", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache), count(int(requests), "request"))
 }
 
 // run shows what look finds until ctx ends, which is no error.

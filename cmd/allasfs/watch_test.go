@@ -11,11 +11,13 @@ import (
 	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/fs"
+	"allasfs/s3"
 )
 
 // at is the state of a mount that has moved so many bytes each way.
 func at(n int64) []state {
-	s := fs.Status{Cache: cache.Stats{MissBytes: 2 * n, HitBytes: 3 * n}, Queue: fs.QueueState{DoneBytes: n, Files: 1}}
+	s := fs.Status{Cache: cache.Stats{MissBytes: 2 * n, HitBytes: 3 * n}, Queue: fs.QueueState{DoneBytes: n, Files: 1},
+		Requests: s3.Stats{Operations: []s3.OperationStats{{Operation: "get", Outcomes: map[string]int64{"2xx": n >> 18, "busy": n >> 19}}}}}
 	return []state{{Mountpoint: "/m", State: running, Report: &control.Report{Status: s}}, {Mountpoint: "/gone", State: dead, Text: "its daemon has died"}}
 }
 
@@ -33,9 +35,9 @@ func TestWatchTellsRates(t *testing.T) {
 	want := []string{
 		"since the beginning",
 		"/gone  dead: its daemon has died",
-		"12:00:02  /m  2 MiB/s down, 1 MiB/s up, 3 MiB/s from the cache; 1 upload waiting, 0 errors",
+		"12:00:02  /m  2 MiB/s down, 1 MiB/s up, 3 MiB/s from the cache, 6 requests a second; 1 upload waiting, 0 errors",
 		"/gone",
-		"12:00:04  /m  0 B/s down, 0 B/s up, 0 B/s from the cache; 1 upload waiting, 0 errors",
+		"12:00:04  /m  0 B/s down, 0 B/s up, 0 B/s from the cache, 0 requests a second; 1 upload waiting, 0 errors",
 		"/gone",
 	}
 	if len(lines) != len(want) {
