@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,13 +63,19 @@ func (r Record) Remove() error {
 	return errors.Join(errs...)
 }
 
-// Alive tells whether the daemon of the record takes connections; one that does not has ended.
+// alivePatience is how long a daemon has to answer; one that does not is there all the same, stopped perhaps.
+const alivePatience = 2 * time.Second
+
+// Alive tells whether the daemon of the record is there. That its socket takes a connection does not say so: while a killed process ends, the kernel goes on
+// taking them. So it is asked something, whatever it answers; a connection that is closed instead tells that it has ended.
 func (r Record) Alive() bool {
-	c, err := net.DialTimeout("unix", r.Socket, 5*time.Second)
+	client := Dial(r).http
+	client.Timeout = alivePatience
+	resp, err := client.Head("http://allasfs/")
 	if err != nil {
-		return false
+		return os.IsTimeout(err)
 	}
-	return c.Close() == nil
+	return resp.Body.Close() == nil
 }
 
 // Records returns the records in dirs. Those whose daemon is gone and whose mount is gone too are removed; of the dead ones that remain,
