@@ -41,7 +41,7 @@ func (f *File) Backing(alone bool) *Backing {
 	return &Backing{v: v, file: file}
 }
 
-// reopen opens the data file for reading alone.
+// reopen opens the data file for reading alone, if it is all there: the kernel would take what somebody cut off for the end of the file.
 func (v *version) reopen() (*os.File, error) {
 	c := v.c
 	c.names.RLock()
@@ -52,7 +52,15 @@ func (v *version) reopen() (*os.File, error) {
 	if dead {
 		return nil, os.ErrNotExist
 	}
-	return c.folder.open(dataName(name), os.O_RDONLY)
+	file, err := c.folder.open(dataName(name), os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := file.Stat(); err != nil || st.Size() != v.size {
+		file.Close()
+		return nil, errIndex
+	}
+	return file, nil
 }
 
 // Fd is the descriptor of the file, for reading, good until Close.

@@ -2,7 +2,9 @@ package fs
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -22,7 +24,8 @@ type DirHandle struct {
 	f *FS
 	n *node
 
-	released sync.Once
+	released    sync.Once
+	cache, keep bool // see cacheNames
 
 	mu    sync.Mutex // guards all below
 	l     *listing
@@ -40,12 +43,23 @@ func (f *FS) OpenDir(ctx context.Context, id uint64) (*DirHandle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DirHandle{f: f, n: n, l: f.list(n, 0)}, nil
+	d := &DirHandle{f: f, n: n, l: f.list(n, 0)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d.cacheNames()
+	return d, nil
 }
 
 // Release ends the handle. A listing that nobody else reads stops where it is.
 func (d *DirHandle) Release() {
-	d.released.Do(d.l.leave)
+	d.released.Do(func() {
+		d.l.leave()
+		if d.cache {
+			d.f.mu.Lock()
+			defer d.f.mu.Unlock()
+			d.n.cached.handles--
+		}
+	})
 }
 
 // Entry returns entry i (from 0); ok is false past the end. It may wait for the next page of the listing.
@@ -145,7 +159,8 @@ func (d *DirHandle) addLocal() {
 	d.f.mu.Lock()
 	defer d.f.mu.Unlock()
 	told := make(map[string]struct{})
-	for nm, ch := range d.n.changes {
+	for _, nm := range slices.Sorted(maps.Keys(d.n.changes)) { // two handles of one state number their entries alike
+		ch := d.n.changes[nm]
 		if ch.seq <= d.l.seq {
 			continue
 		}
@@ -159,13 +174,14 @@ func (d *DirHandle) addLocal() {
 			d.addEntry(e)
 		}
 	}
+	var more []string
 	for nm, c := range d.n.children {
-		if _, done := told[nm]; done {
-			continue
+		if _, done := told[nm]; !done && (c.unsent() || d.unlisted(c)) && !d.hidesLocal(nm) {
+			more = append(more, nm)
 		}
-		if (c.unsent() || d.unlisted(c)) && !d.hidesLocal(nm) {
-			d.addEntry(entry{name: nm, dir: c.kind == kindDir})
-		}
+	}
+	for _, nm := range slices.Sorted(slices.Values(more)) {
+		d.addEntry(entry{name: nm, dir: d.n.children[nm].kind == kindDir})
 	}
 }
 

@@ -71,6 +71,7 @@ type node struct {
 	unlinked bool      // detached by unlink or by a rename over it
 	idle     bool      // in FS.idle, which keeps it
 	stale    bool      // detached because another client's version is under its name now
+	inPlace  bool      // it was opened for reading and writing beside somebody who read it past the daemon: that will come again
 
 	// files
 	obj         object
@@ -79,7 +80,6 @@ type node struct {
 	perhaps     []string     // ETags of what the store may have of them all the same: sendings of ours failed, and an answer may have been lost
 	reader      *cache.File  // of obj, opened at first use
 	loan        atomic.Pointer[loan]
-	inPlace     bool   // it was opened for reading and writing beside somebody who read it past the daemon: that will come again
 	handles     int    // open
 	writers     int    // of them for writing
 	pages       string // ETag of what the kernel's page cache holds
@@ -97,6 +97,7 @@ type node struct {
 	unsents  map[*node]bool    // children that may be unsent, and none that is unsent is missing: see markUnsent
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
+	cached   *dirCache         // names that the kernel keeps; nil until it was read
 	walkers  walkers           // who reads its files in order
 	misses   int               // names asked for one by one since the last listing
 	lastRead string            // prefix of the child directory that was read last

@@ -34,8 +34,11 @@ func (f *FS) Getattr(ctx context.Context, id uint64) (Attr, error) {
 		}
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.attrOf(n), nil
+	drop := f.dropNames(n)
+	a := f.attrOf(n)
+	f.mu.Unlock()
+	drop()
+	return a, nil
 }
 
 // Setattr changes what c names, ESTALE when the name is another file's by now; h is the open handle it came through, or nil. A new size without a handle is in the store when it returns; other

@@ -32,6 +32,12 @@ func (b *bridge) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.Open
 	if err != nil {
 		return b.status("opendir", in.NodeId, err)
 	}
+	switch names, keep := h.Cache(); {
+	case keep:
+		out.OpenFlags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE
+	case names:
+		out.OpenFlags = fuse.FOPEN_CACHE_DIR
+	}
 	out.Fh = b.dirs.add(&dir{node: in.NodeId, handle: h})
 	return fuse.OK
 }

@@ -44,6 +44,8 @@
 //	nosuid, nodev         always, unless the options say suid or dev (as root): objects are written by other people
 //	st_blksize            128 KiB: stdio and Python buffer that much, where 4 KiB would cost a request for every page written
 //	splice                off: replies are copied from memory, where the bytes are
+//	FOPEN_CACHE_DIR       the kernel keeps a directory's names, and is told by KEEP_CACHE that they are right while the listing is the one that they are
+//	                      of and nothing was changed by this mount since (fs.DirHandle.Cache); its own changes it knows
 //
 // # Passthrough
 //

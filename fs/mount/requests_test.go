@@ -2,10 +2,13 @@ package mount
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -149,4 +152,57 @@ func TestPagesOfAppender(t *testing.T) {
 	must[int](t)(f.WriteString("end"))
 	ok(t, f.Close())
 	m.wantObject("f", "01ab456789end")
+}
+
+// TestSecondListingIsTheKernels: while a listing is fresh and nothing was changed, reading the directory again is no READDIRPLUS; what is changed here shows at
+// once, and what another client changes after the TTL at the latest, by a handle that rewinds too.
+func TestSecondListingIsTheKernels(t *testing.T) {
+	m := newMount(t, func(o *setup) { o.mount.Debug, o.fs.TTL = true, time.Second })
+	for i := range 300 {
+		m.put(fmt.Sprintf("d/f%03d", i), "")
+	}
+	asked := func() int { return strings.Count(m.log.String(), ": READDIRPLUS ") }
+	names := func() int { return len(must[[]os.DirEntry](t)(os.ReadDir(m.path("d")))) }
+	if n := names(); n != 300 || asked() == 0 {
+		t.Fatalf("%d names by %d requests", n, asked())
+	}
+	if !eventually(func() bool { // a listing may become too old meanwhile, but not each time
+		names()
+		before := asked()
+		return names() == 300 && asked() == before
+	}) {
+		t.Error("each listing is asked for")
+	}
+	m.write("d/mine", "mine")
+	if n := names(); n != 301 {
+		t.Errorf("%d names after one was made", n)
+	}
+	ok(t, os.Remove(m.path("d/f000")))
+	ok(t, os.Rename(m.path("d/f001"), m.path("g")))
+	if n := names(); n != 299 {
+		t.Errorf("%d names after two went", n)
+	}
+	m.put("d/theirs", "theirs")
+	if !eventually(func() bool { return names() == 300 }) {
+		t.Errorf("%d names after another client made one", names())
+	}
+}
+
+// TestRewindShowsOthersChanges: a program that has a directory open and reads it from the start again and again sees what another client changes.
+func TestRewindShowsOthersChanges(t *testing.T) {
+	m := newMount(t, func(o *setup) { o.fs.TTL = time.Second })
+	m.put("d/a", "")
+	polled := must[*os.File](t)(os.Open(m.path("d")))
+	defer polled.Close()
+	again := func() int {
+		must[int64](t)(polled.Seek(0, io.SeekStart))
+		return len(must[[]string](t)(polled.Readdirnames(-1)))
+	}
+	if n := again(); n != 1 {
+		t.Errorf("%d names", n)
+	}
+	m.put("d/b", "")
+	if !eventually(func() bool { return again() == 2 }) {
+		t.Errorf("%d names", again())
+	}
 }
