@@ -132,7 +132,7 @@ func reason(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "the mount ended before it was sent"
 	}
-	return err.Error()
+	return plain(err)
 }
 
 // sentBefore tells whether the object that is there is the draft itself: its sending had ended when the crash came, and nobody noted it.

@@ -119,10 +119,11 @@ func (f *FS) draftState(d *cache.Draft) DraftState {
 
 // record keeps an error for status and logs it: the program may never look at what close(2) returned.
 func (f *FS) record(op, path string, err error) {
-	f.log.Error(op, "path", path, "err", err)
+	text := plain(err)
+	f.log.Error(op, "path", path, "err", text)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.errors = append(f.errors, ErrorRecord{time.Now(), op, path, err.Error()})
+	f.errors = append(f.errors, ErrorRecord{time.Now(), op, path, text})
 	if len(f.errors) > maxErrors {
 		f.errors = slices.Delete(f.errors, 0, len(f.errors)-maxErrors)
 	}
