@@ -31,7 +31,12 @@ func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, syscall.EBADF
 	}
 	h.used()
-	return h.f.read(ctx, h.n, p, off)
+	if err := h.timedOut.again(off); err != nil {
+		return 0, err
+	}
+	n, err := h.f.read(ctx, h.n, p, off)
+	h.timedOut.note(off, err)
+	return n, err
 }
 
 // read serves local changes first, then the version in the store. What it reads from may be replaced under it by an upload that ends or a
@@ -98,8 +103,7 @@ func (f *FS) readerOf(n *node) *cache.File {
 // readFailed turns the store's word that the version is gone into ESTALE, and lets the next open see the new one.
 func (f *FS) readFailed(n *node, err error) error {
 	if !errors.Is(err, s3.ErrChanged) && !isNotExist(err) {
-		f.record("read", f.Path(n.id), err)
-		return err
+		return f.record("read", f.Path(n.id), err)
 	}
 	f.mu.Lock()
 	var pid uint64

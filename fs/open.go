@@ -30,6 +30,8 @@ type Handle struct {
 
 	drops   string      // ETag of the version whose pages the kernel keeps from this open on, having dropped what it had; "" = it keeps them
 	dropped atomic.Bool // and it has done so: it uses the handle
+
+	timedOut timedOut
 }
 
 // Node is the id of the file's node.

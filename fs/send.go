@@ -96,8 +96,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		f.mu.Unlock()
 		f.dropEarly(d)
 		err := errStale{os.ErrNotExist}
-		f.record("upload", d.Target().Bucket+"/"+d.Target().Key, errors.Join(err, d.SetState(cache.StateConflict, reason(err))))
-		return err
+		return f.record("upload", d.Target().Bucket+"/"+d.Target().Key, errors.Join(err, d.SetState(cache.StateConflict, reason(err))))
 	}
 	path := f.pathOf(n)
 	bucket, key := f.keyOf(n)
@@ -223,7 +222,7 @@ func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	if serr := d.SetState(state, why); serr != nil {
 		f.log.Error("journal of a draft", "path", path, "err", serr)
 	}
-	f.record("upload", path, err)
+	err = f.record("upload", path, err)
 	if !conflict {
 		return err
 	}

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -117,8 +118,20 @@ func (f *FS) draftState(d *cache.Draft) DraftState {
 	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Name: name, Size: d.Size(), State: words[state], Reason: reason}
 }
 
-// record keeps an error for status and logs it: the program may never look at what close(2) returned.
-func (f *FS) record(op, path string, err error) {
+// recorded marks an error that status and the log have already.
+type recorded struct{ error }
+
+func (r recorded) Unwrap() error { return r.error }
+
+// Report keeps an error that an operation on path ends with for status, the log and the attribute user.allasfs.error, unless it was kept where it arose.
+func (f *FS) Report(op, path string, err error) {
+	if _, ok := errors.AsType[recorded](err); !ok {
+		_ = f.record(op, path, err) // marked for nobody
+	}
+}
+
+// record keeps an error for status and logs it: the program may never look at what close(2) returned. It returns the error, marked as kept.
+func (f *FS) record(op, path string, err error) error {
 	text := plain(err)
 	f.log.Error(op, "path", path, "err", text)
 	f.mu.Lock()
@@ -127,4 +140,5 @@ func (f *FS) record(op, path string, err error) {
 	if len(f.errors) > maxErrors {
 		f.errors = slices.Delete(f.errors, 0, len(f.errors)-maxErrors)
 	}
+	return recorded{err}
 }

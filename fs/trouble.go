@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 
+	"allasfs/fs/name"
 	"allasfs/s3"
 )
 
@@ -48,9 +50,9 @@ func Troubles() []Trouble {
 		{"the disk of the cache is full", "other programs, or files that are not in the store yet, fill it",
 			"free space on it, wait for uploads ('allasfs sync'), or mount with another --cache-dir", is(syscall.ENOSPC)},
 		{"the file is too large for the store", "an object has 5 TiB at the most",
-			"split it", is(s3.ErrTooLarge)},
+			"split it", anyOf(is(s3.ErrTooLarge), is(syscall.EFBIG))},
 		{"the store does not take the name", "it is longer than 1024 bytes, not UTF-8, or no name of a bucket",
-			"choose another name", is(s3.ErrBadName)},
+			"choose another name", anyOf(is(s3.ErrBadName), is(name.ErrInvalid))},
 	}
 }
 
@@ -78,6 +80,10 @@ func plain(err error) string {
 
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func anyOf(kinds ...func(error) bool) func(error) bool {
+	return func(err error) bool { return slices.ContainsFunc(kinds, func(is func(error) bool) bool { return is(err) }) }
 }
 
 // inStore is for what the local system says as well, which is another matter.

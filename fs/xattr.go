@@ -21,7 +21,7 @@ const (
 	xattrClass  = xattrOwn + "storage-class"
 	xattrState  = xattrOwn + "state"  // see FS.StateOf
 	xattrCached = xattrOwn + "cached" // bytes on the local disk
-	xattrError  = xattrOwn + "error"  // why it could not be sent, in plain words
+	xattrError  = xattrOwn + "error"  // why it could not be sent, or what failed last with it, in plain words; directories have it too
 	xattrInfo   = xattrOwn + "info"   // Info as JSON; directories have it too
 	xattrLink   = xattrOwn + "link"   // a URL by which anybody may download the stored version, for a day; .SECONDS after it: for so long
 )
@@ -47,7 +47,7 @@ func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
 	if name == xattrLink || strings.HasPrefix(name, xattrLink+".") {
 		return f.linkTo(v, strings.TrimPrefix(name[len(xattrLink):], "."))
 	}
-	state, reason := f.StateOf(id)
+	state, _ := f.StateOf(id)
 	switch name {
 	case xattrETag:
 		return o.etag, o.exists
@@ -60,8 +60,6 @@ func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
 		return at.class, o.exists
 	case xattrState:
 		return state, state != ""
-	case xattrError:
-		return reason, reason != ""
 	case xattrCached:
 		if !o.exists {
 			return "", false
@@ -71,6 +69,22 @@ func (f *FS) ownXattr(n *node, at knownAttrs, name string) (string, bool) {
 		return strconv.FormatInt(r.Cached(), 10), true
 	}
 	return "", false
+}
+
+// errorOf tells why n could not be sent or, if nothing is wrong with that, which of the errors that status shows was the last one of n; "" = none.
+func (f *FS) errorOf(n *node) string {
+	if _, reason := f.StateOf(n.id); reason != "" {
+		return reason
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path := f.pathOf(n)
+	for _, e := range slices.Backward(f.errors) {
+		if e.Path == path {
+			return e.Text
+		}
+	}
+	return ""
 }
 
 // attrsKnown returns a node's attributes with the metadata that its object carries, asking the store when they are not known or older than the TTL.
@@ -117,8 +131,14 @@ func (f *FS) Getxattr(ctx context.Context, id uint64, name string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	if name == xattrInfo {
+	switch name {
+	case xattrInfo:
 		return f.infoXattr(ctx, id)
+	case xattrError:
+		if text := f.errorOf(n); text != "" {
+			return []byte(text), nil
+		}
+		return nil, syscall.ENODATA
 	}
 	f.mu.Lock()
 	at, dir := n.at, n.kind == kindDir

@@ -190,6 +190,20 @@ func TestOwnXattrs(t *testing.T) {
 	}
 }
 
+// A file or a directory that nothing is to be sent of tells what failed last with it.
+func TestErrorXattr(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutObject("data", "d/a", []byte("hello"), nil)
+	file, dir := w.hold("d/a").ID, w.hold("d").ID
+	w.f.Report("read", "d/a", s3.ErrTimeout)
+	w.f.Report("list", "d", s3.ErrClockSkew)
+	for id, want := range map[uint64]string{file: "the store gave no answer in time: ", dir: "the clock of this machine is wrong: "} {
+		if got, err := w.f.Getxattr(t.Context(), id, xattrError); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+}
+
 // FuzzXattr: any attribute comes back from the metadata that it makes, and its headers are plain.
 func FuzzXattr(f *testing.F) {
 	for name, value := range oddXattrs {

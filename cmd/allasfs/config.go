@@ -52,6 +52,7 @@ type config struct {
 	Metrics      string        // address at which metrics are served, "" = nowhere
 	Pprof        bool          // profiles, too
 	Quiet        bool          // no line on success
+	Timeout      time.Duration // how long an operation waits for a store that does not answer or fails
 	StopTimeout  time.Duration // how long a signal lets uploads go on, 0 = until each has succeeded or been given up
 	Demo         bool          // mount an embedded server with sample data
 	Keeper       *os.File      // the line to `allasfs run`, which alone ends this mount; nil = signals do
@@ -127,6 +128,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.DebugFuse, "debug-fuse", false, "log every request of the kernel")
 	f.StringVar(&c.Metrics, "metrics", "", "serve metrics for Prometheus at this address: 127.0.0.1:PORT or unix:PATH")
 	f.BoolVar(&c.Pprof, "pprof", false, "serve profiles of the daemon beside the metrics, below /debug/pprof/")
+	f.DurationVar(&c.Timeout, "timeout", defaultTimeout, "how long an operation waits for a store that cannot be reached, is overloaded or stops in the middle; then it fails with ETIMEDOUT")
 	f.DurationVar(&c.StopTimeout, "stop-timeout", 0, "how long SIGTERM lets uploads go on; what is left stays in the cache folder (0 = no limit)")
 	f.StringArrayVarP(&c.Options, "options", "o", nil, "options as mount(8) gives them, e.g. ro,allow_other,uid=1000,ttl=5m")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print nothing when all is well")
@@ -207,6 +209,8 @@ func (c *config) check() error {
 		return exit.New(exit.Usage, "give --passthrough auto or off", "%q is no way to pass cached files to the kernel", c.Passthrough)
 	case c.Stat != statListed && c.Stat != statFull:
 		return exit.New(exit.Usage, "give --stat listed or full", "%q is no way to find out attributes", c.Stat)
+	case c.Timeout < minTimeout:
+		return exit.New(exit.Usage, "give --timeout 1s or more, or leave it out", "%s are too short to wait for a store", c.Timeout)
 	case c.TTL < 0 || c.StopTimeout < 0:
 		return exit.New(exit.Usage, "", "a time cannot be negative")
 	case c.CacheDir != "" && mountpoint.Within(c.CacheDir, c.Dir):

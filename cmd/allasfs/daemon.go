@@ -141,7 +141,7 @@ func (d *daemon) folder() string {
 func (d *daemon) openCache(context.Context) error {
 	base, _ := cacheBase(os.Getenv) // none: keys go by what is known of them now
 	for _, m := range d.members {
-		if err := m.open(d.config.Access, d.log); err != nil {
+		if err := m.open(d.config, d.log); err != nil {
 			return err
 		}
 		m.stores = storeNames(base, m.profile, d.log)

@@ -47,13 +47,13 @@ func (m *member) at(path string) string {
 	return m.name + "/" + path
 }
 
-// open makes the client that is used for good, with keys that a finds. No request is made.
-func (m *member) open(a access, logger *slog.Logger) error {
+// open makes the client that is used for good, with keys that c.Access finds. No request is made.
+func (m *member) open(c config, logger *slog.Logger) error {
 	if m.name != "" {
 		logger = logger.With("at", m.name)
 	}
 	var err error
-	if m.store, err = openStore(m.profile, renewal(a, m.named(a), m.profile), logger); err != nil {
+	if m.store, err = openStore(m.profile, renewal(c.Access, m.named(c.Access), m.profile), c.Timeout, logger); err != nil {
 		return explain(err, m.profile, "")
 	}
 	return nil

@@ -338,6 +338,13 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			}
 			return nil
 		})
+	case "silent": // for who reads; nobody who waits is answered later
+		s.Fault(func(r s3test.Request) *s3test.Fault {
+			if r.Op == "GetObject" {
+				return &s3test.Fault{Before: time.Hour}
+			}
+			return nil
+		})
 	case "fast":
 		s.Fault(nil)
 	case "quota":

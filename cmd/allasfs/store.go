@@ -18,10 +18,18 @@ const (
 	firstTimeout = 20 * time.Second
 )
 
-// openStore makes the client that a mount uses for the store of p; renew finds other keys when the store refuses p's.
-func openStore(p *profile.Profile, renew func() (s3.Keys, error), logger *slog.Logger) (*s3.Client, error) {
+// How long operations on a mount wait for the store.
+const (
+	defaultTimeout = 2 * time.Minute
+	minTimeout     = time.Second
+	triesWithin    = 3                // requests that stop without an answer, before the time is up
+	longestStall   = 30 * time.Second // without a byte, after which a request is made again
+)
+
+// openStore makes the client that a mount uses for the store of p, whose operations fail after timeout; renew finds other keys when the store refuses p's.
+func openStore(p *profile.Profile, renew func() (s3.Keys, error), timeout time.Duration, logger *slog.Logger) (*s3.Client, error) {
 	c := storeConfig(p, logger)
-	c.Renew = renew
+	c.Renew, c.RetryFor, c.StallTimeout = renew, timeout, min(timeout/triesWithin, longestStall)
 	return s3.New(c)
 }
 

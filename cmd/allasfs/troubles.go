@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/fs"
 	"allasfs/s3"
 	"allasfs/s3/profile"
@@ -36,13 +38,20 @@ func startFailures() []failure {
 		said("", s3.ErrClockSkew, "it differs from the store's by more than 15 minutes, and signatures carry the time"),
 		said("BUCKET", os.ErrNotExist, "it was removed, or its name is spelt differently"),
 		said("BUCKET", os.ErrPermission, "it is another project's, and not shared with yours; or the keys are of the wrong project"),
-		said("BUCKET", s3.ErrBadName, "S3 allows few characters"),
+		noSource("no bucket"),
 		said("", &net.DNSError{}, "it is misspelt, or there is no network"),
 		said("", unix.ECONNREFUSED, "the store is down, or the port is wrong"),
 		said("", unix.EHOSTUNREACH, "there is no network, or a firewall is between"),
 		said("", x509.UnknownAuthorityError{}, "its authority is not known on this machine, or somebody is between"),
 		said("", s3.ErrTimeout, "the store is overloaded, or a firewall drops what is sent"),
 	}
+}
+
+// noSource is what parseSource says of s.
+func noSource(s string) failure {
+	_, err := parseSource(s)
+	e, _ := errors.AsType[*exit.Error](err)
+	return failure{e.Text, "names of buckets have 3 to 63 letters, digits, dots, hyphens and underscores", e.Hint}
 }
 
 // localFailures are those of this machine; a test looks for the words in the code that says them.

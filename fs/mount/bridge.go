@@ -52,7 +52,7 @@ func (b *bridge) request(cancel <-chan struct{}, in *fuse.InHeader) *request {
 	return newRequest(b.ctx, cancel, in.Pid)
 }
 
-// status maps err, and logs it when the errno does not explain it.
+// status maps err, and reports it when the errno does not explain it, or people can do more about it than an errno says.
 func (b *bridge) status(op string, node uint64, err error) fuse.Status {
 	return b.statusNamed(op, node, "", err)
 }
@@ -63,27 +63,27 @@ func (b *bridge) statusNamed(op string, node uint64, name string, err error) fus
 		return fuse.OK
 	}
 	errno := toErrno(err)
-	if !plain(errno) {
-		b.report(op, node, name, errno, err)
+	if _, told := fs.TroubleOf(err); told || !plain(errno) {
+		b.report(op, node, name, err)
 	}
 	return fuse.Status(errno)
 }
 
-// statusData is status for what brings a file's bytes from or to the store: every failure is logged, because programs lose the result of close(2).
+// statusData is status for what brings a file's bytes from or to the store: every failure is reported, because programs lose the result of close(2).
 func (b *bridge) statusData(op string, node uint64, err error) fuse.Status {
 	errno := toErrno(err)
 	if errno != 0 && errno != syscall.EINTR {
-		b.report(op, node, "", errno, err)
+		b.report(op, node, "", err)
 	}
 	return fuse.Status(errno)
 }
 
-func (b *bridge) report(op string, node uint64, name string, errno syscall.Errno, err error) {
+func (b *bridge) report(op string, node uint64, name string, err error) {
 	path := b.fs.Path(node)
 	if name != "" && path != "" {
 		path += "/"
 	}
-	b.log.Error("request failed", "op", op, "path", path+name, "errno", errno.Error(), "err", err)
+	b.fs.Report(op, path+name, err)
 }
 
 // panicked turns a panic of a request into EIO.

@@ -117,7 +117,7 @@ func TestLostUpdate(t *testing.T) {
 		m.put("f", "theirs")
 		wantErrno(t, f.Close(), syscall.ESTALE)
 		m.wantObject("f", "theirs")
-		if !strings.Contains(m.log.String(), "op=close path=f") {
+		if !strings.Contains(m.log.String(), "msg=upload path=f") {
 			t.Errorf("the log does not tell of the conflict:\n%s", m.log)
 		}
 		if kept := m.fs.Status().Drafts; len(kept) != 1 {

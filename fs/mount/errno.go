@@ -102,7 +102,7 @@ func local(err error) syscall.Errno {
 	return syscall.EIO
 }
 
-// plain tells the errnos that say all there is to say; the others are logged.
+// plain tells the errnos that say all there is to say; the others are reported.
 func plain(e syscall.Errno) bool {
 	switch e {
 	case syscall.ENOENT, syscall.EEXIST, syscall.EACCES, syscall.EPERM, syscall.ENOTEMPTY, syscall.EINVAL, syscall.ENAMETOOLONG, syscall.EINTR,

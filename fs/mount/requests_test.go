@@ -123,7 +123,7 @@ func TestFullQuota(t *testing.T) {
 		t.Logf("this shell tells: %s", out)
 	}
 	for _, path := range []string{"copy", "echoed"} {
-		if !containsFold(m.log.String(), "op=close path="+path) {
+		if !containsFold(m.log.String(), "msg=upload path="+path) {
 			t.Errorf("the log does not tell of %s:\n%s", path, m.log)
 		}
 	}

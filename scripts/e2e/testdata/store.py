@@ -4,6 +4,7 @@ store.py manifest BUCKET   one JSON object: key -> [size, sha256 of the bytes, c
 store.py wipe BUCKET…      removes the buckets and all that is in them, open multipart uploads too
 store.py uploads BUCKET    the keys of the multipart uploads that nobody finished
 store.py share BUCKET      lets everybody list the bucket and read what is in it
+store.py make BUCKET ACL   makes it; with public-read everybody may list it, and nobody read what is in it
 store.py put BUCKET KEY    writes standard input as one object
 """
 
@@ -81,6 +82,9 @@ def main(step, *args):
         share(s3, *args)
     elif step == "uploads":
         print(*(u["Key"] for u in uploads(s3, *args)), sep="\n")
+    elif step == "make":
+        bucket, acl = args
+        s3.create_bucket(Bucket=bucket, ACL=acl)
     elif step == "put":
         bucket, key = args
         s3.put_object(Bucket=bucket, Key=key, Body=sys.stdin.buffer.read())
