@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
@@ -143,6 +144,12 @@ func (c *config) completeSeveral(cmd *cobra.Command, sources []string, dir strin
 	if len(sources) == 1 {
 		one = sources[0]
 	}
+	if err := c.applyOptions(cmd); err != nil {
+		return err
+	}
+	if err := c.applyDefaults(cmd.Flags(), sources); err != nil {
+		return err
+	}
 	if err := c.complete(cmd, one, dir); err != nil {
 		return err
 	}
@@ -168,11 +175,25 @@ func (c *config) completeSeveral(cmd *cobra.Command, sources []string, dir strin
 	return nil
 }
 
-// complete fills in what the flags leave to derive: -o, paths made absolute, SOURCE and DIR.
-func (c *config) complete(cmd *cobra.Command, src, dir string) error {
-	if err := c.applyOptions(cmd); err != nil {
+// applyDefaults sets what neither flags nor -o gave. A project or profile that the command line names, in a source too, leaves out the defaults of both.
+func (c *config) applyDefaults(flags *pflag.FlagSet, sources []string) error {
+	d, err := findDefaults()
+	if err != nil {
 		return err
 	}
+	named := c.AllProjects || len(sources) > 1 || flags.Changed("project") || flags.Changed("profile") || flags.Changed("anonymous")
+	for _, s := range sources {
+		named = named || strings.Contains(s, ":")
+	}
+	if named {
+		delete(d, "project")
+		delete(d, "profile")
+	}
+	return d.apply(flags)
+}
+
+// complete fills in what the flags leave to derive: paths made absolute, SOURCE and DIR.
+func (c *config) complete(cmd *cobra.Command, src, dir string) error {
 	c.SizeGiven = cmd.Flags().Changed("cache-size")
 	var err error
 	if c.Source, err = parseSource(src); err != nil {

@@ -50,6 +50,9 @@ in the working directory). All of it is gone when you unmount: allasfs umount DI
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return exit.New(exit.Mountpoint, "", "the mountpoint cannot be made: %w", err)
 		}
+		if err := c.applyOptions(cmd); err != nil {
+			return err
+		}
 		if err := c.complete(cmd, "", dir); err != nil {
 			return err
 		}

@@ -40,6 +40,13 @@ func doctorCommand(s *streams) *cobra.Command {
 Ends with 13 when something essential is missing.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := findDefaults()
+			if err == nil {
+				err = d.apply(cmd.Flags())
+			}
+			if err != nil {
+				return err
+			}
 			findings := examine(cmd.Context(), a, cacheDir)
 			if err := cmd.Context().Err(); err != nil {
 				return err

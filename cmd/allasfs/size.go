@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// sizeType is what help shows as a size's kind.
+const sizeType = "SIZE"
+
 // byteSize is a flag value in bytes: "500M", "20G", "1.5TiB". K, M, G, T and KiB… are powers of 1024, kB, MB, GB, TB powers of 1000.
 type byteSize int64
 
@@ -26,7 +29,7 @@ func (b *byteSize) String() string {
 }
 
 // Type is what help shows as the value's kind.
-func (b *byteSize) Type() string { return "SIZE" }
+func (b *byteSize) Type() string { return sizeType }
 
 // Set reads a size.
 func (b *byteSize) Set(s string) error {
