@@ -47,6 +47,7 @@ func launch(ctx context.Context, s *streams, c config, prepare func(*exec.Cmd)) 
 	defer r.Close()
 	cmd, err := daemonProcess(w)
 	if err == nil {
+		cmd.Stdin = c.Access.handed.again()
 		if prepare != nil {
 			prepare(cmd)
 		}

@@ -81,12 +81,14 @@ const (
 type access struct {
 	Project, Profile, Endpoint, CAFile string
 	Anonymous                          bool
-	InsecureHTTP                       bool // plain http beyond this machine is allowed
+	InsecureHTTP                       bool   // plain http beyond this machine is allowed
+	KeysFrom                           string // keysFromStdin, "" = where they are found
+	handed                             handedKeys
 }
 
 // options are the access as package profile takes it.
 func (a access) options() profile.Options {
-	return profile.Options{Project: a.Project, Profile: a.Profile, Endpoint: a.Endpoint, Anonymous: a.Anonymous, CAFile: a.CAFile}
+	return profile.Options{Project: a.Project, Profile: a.Profile, Endpoint: a.Endpoint, Anonymous: a.Anonymous, CAFile: a.CAFile, Handed: a.handed.profile}
 }
 
 // addAccessFlags defines the flags that fill a.
@@ -97,6 +99,7 @@ func addAccessFlags(cmd *cobra.Command, a *access) {
 	f.StringVar(&a.Endpoint, "endpoint", "", "address of the object store, e.g. https://a3s.fi")
 	f.BoolVar(&a.Anonymous, "anonymous", false, "use no credentials: public buckets only")
 	f.StringVar(&a.CAFile, "ca-file", "", "trust the certificates in this PEM file too")
+	f.StringVar(&a.KeysFrom, "credentials-from", "", "stdin: read the keys from standard input (two lines, JSON as a credential_process prints it, or a section of an ini file)")
 	f.BoolVar(&a.InsecureHTTP, "insecure-http", false, "allow an endpoint without TLS that is not on this machine")
 }
 
@@ -151,6 +154,9 @@ func (c *config) completeSeveral(cmd *cobra.Command, sources []string, dir strin
 		return err
 	}
 	if err := c.complete(cmd, one, dir); err != nil {
+		return err
+	}
+	if err := c.Access.takeKeys(os.Stdin); err != nil {
 		return err
 	}
 	if c.AllProjects {

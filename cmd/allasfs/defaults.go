@@ -25,7 +25,7 @@ const (
 )
 
 // notDefaults are flags of a mount that are about one call.
-var notDefaults = []string{"help", "foreground", "options", "quiet", "all-projects", "debug-fuse"}
+var notDefaults = []string{"help", "foreground", "options", "quiet", "all-projects", "debug-fuse", "credentials-from"}
 
 // ownVariables begin with ALLASFS_ and are no options: those that allasfs gives to its own processes and to the command of `allasfs run`, and those of its tests.
 var ownVariables = []string{readyEnv, keeperEnv, placeEnv, "ALLASFS_BIN", "ALLASFS_UPDATE", "ALLASFS_TEST_", "ALLASFS_S3SERVER_", "ALLASFS_MOUNT_TEST_"}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ Ends with 13 when something essential is missing.`,
 			d, err := findDefaults()
 			if err == nil {
 				err = d.apply(cmd.Flags())
+			}
+			if err == nil {
+				err = a.takeKeys(os.Stdin)
 			}
 			if err != nil {
 				return err

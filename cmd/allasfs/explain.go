@@ -39,6 +39,9 @@ func findProfile(a access) (*profile.Profile, error) {
 // noCredentials tells where was looked, and what to do.
 func noCredentials(err error) *exit.Error {
 	var none *profile.NotFoundError
+	if look, ok := errors.AsType[profile.Look](err); ok {
+		return exit.New(exit.Credentials, "run the command by hand to see what it says", "%w", look)
+	}
 	if !errors.As(err, &none) {
 		return exit.New(exit.Usage, "", "%w", err)
 	}

@@ -14,9 +14,9 @@ var errOtherProject = errors.New("nothing tells that the keys found now are of t
 
 // renewal looks for the keys of p anew, where they were found, for when the store refuses those. They have to be known to be of the same project, which
 // allas-conf may have replaced by another in the same file, or of the section that named says the user asked for; else only what goes with the same
-// access key is taken. nil where there are no keys.
+// access key is taken. nil where there are no keys, or they were handed over.
 func renewal(a access, named string, p *profile.Profile) func() (s3.Keys, error) {
-	if p.Anonymous {
+	if p.Anonymous || a.handed.profile != nil {
 		return nil
 	}
 	o := a.options()

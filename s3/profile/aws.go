@@ -64,6 +64,11 @@ func (f *finder) awsEntry(a awsFiles, name string) {
 	}
 	c := candidate{source: fromAWS, fallback: name == "default", Profile: Profile{Name: name, From: at.entry(s.name)}}
 	c.keys(s)
+	if c.AccessKey == "" && c.SecretKey == "" {
+		if c.process = a.conf[name].get("credential_process"); c.process != "" {
+			at = a.confAt
+		}
+	}
 	c.nameProject(name)
 	f.settle(&c, first(a.endpoint(name), a.creds[name].get("endpoint_url")), true)
 	f.add(c, at)

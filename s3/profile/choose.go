@@ -137,7 +137,9 @@ func defaults(f *finder, cs []candidate) *candidate {
 func distinct(cs []candidate) []candidate {
 	var kept []candidate
 	for _, c := range cs {
-		i := slices.IndexFunc(kept, func(k candidate) bool { return k.AccessKey == c.AccessKey && sameHost(k.Endpoint, c.Endpoint) })
+		i := slices.IndexFunc(kept, func(k candidate) bool {
+			return k.AccessKey == c.AccessKey && k.process == c.process && sameHost(k.Endpoint, c.Endpoint)
+		})
 		switch {
 		case i < 0:
 			kept = append(kept, c)

@@ -32,6 +32,7 @@ type candidate struct {
 	source   source
 	fallback bool   // what the source's own tool takes when nothing is named
 	named    bool   // its section or file is named after Project
+	process  string // command that prints the keys, "" = they are there
 	fault    string // why it cannot serve, or ""
 	open     string // warning that others can read its file, or ""
 }
@@ -77,6 +78,7 @@ func (f *finder) add(c candidate, at *file) {
 		c.open = at.open
 	}
 	switch {
+	case c.AccessKey == "" && c.SecretKey == "" && c.process != "":
 	case c.AccessKey == "" && c.SecretKey == "":
 		f.note(c.From, "no keys", false)
 		return

@@ -13,6 +13,7 @@ type Options struct {
 	Home      string              // "" = $HOME
 	Env       func(string) string // nil = os.Getenv
 	CAFile    string              // extra PEM roots, "" = $AWS_CA_BUNDLE
+	Handed    *Profile            // keys of ParseKeys: nothing is looked for, Profile is ignored, Project is believed; nil = none
 }
 
 // Profile is one set of credentials and where they lead. It prints, logs and marshals without its keys.
@@ -36,6 +37,9 @@ func Find(o Options) (*Profile, error) {
 	if o.Anonymous {
 		return f.anonymous()
 	}
+	if o.Handed != nil {
+		return f.handed()
+	}
 	if err := f.checkEndpoint(); err != nil {
 		return nil, err
 	}
@@ -43,6 +47,9 @@ func Find(o Options) (*Profile, error) {
 	c := f.choose()
 	if c == nil {
 		return nil, f.notFound()
+	}
+	if err := c.run(); err != nil {
+		return nil, err
 	}
 	p := f.finish(*c)
 	return &p, nil
@@ -52,8 +59,8 @@ func Find(o Options) (*Profile, error) {
 // Options.Project and Profile restrict it. When nothing is found the only error is a *NotFoundError.
 func All(o Options) ([]Profile, []error) {
 	f := newFinder(o)
-	if o.Anonymous {
-		p, err := f.anonymous()
+	if o.Anonymous || o.Handed != nil {
+		p, err := Find(o)
 		if err != nil {
 			return nil, []error{err}
 		}
@@ -69,10 +76,15 @@ func All(o Options) ([]Profile, []error) {
 		return nil, []error{f.notFound()}
 	}
 	var ps []Profile
+	errs := f.faults()
 	for _, c := range cs {
+		if err := c.run(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		ps = append(ps, f.finish(c))
 	}
-	return ps, f.faults()
+	return ps, errs
 }
 
 // anonymous needs no file; the endpoint comes from flags or the environment.
