@@ -171,9 +171,11 @@ func (c *Client) once(ctx context.Context, r *request) (*answer, error) {
 		err = cmp.Or(r.sent(body), w.cause(err))
 		w.stop()
 		count.failed(ctx, err)
+		c.trace(ctx, r, nil, err, time.Since(begin))
 		return nil, fail(r, err)
 	}
 	count.answered(resp.StatusCode, time.Since(begin))
+	c.trace(ctx, r, resp, nil, time.Since(begin))
 	c.reached.Store(true)
 	w.setLimit(c.stall)
 	a := &answer{resp, w, count}

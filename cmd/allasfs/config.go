@@ -47,6 +47,7 @@ type config struct {
 	Passthrough  string   // passthroughAuto or passthroughOff
 	Memory       byteSize // of the daemon as a whole
 	LogFile      string   // "" = standard error in front, the default place in the background
+	LogFormat    string   // logText or logJSON
 	Verbose      bool
 	DebugFuse    bool
 	Foreground   bool
@@ -127,8 +128,9 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on mounts by root) or off")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
-	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file")
-	f.BoolVarP(&c.Verbose, "verbose", "v", false, "log more")
+	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file, which is put aside at 10 MiB (the last three are kept)")
+	f.StringVar(&c.LogFormat, "log-format", logText, "lines of the log: text (name=value) or json")
+	f.BoolVarP(&c.Verbose, "verbose", "v", false, "log more: every request to the store, without keys")
 	f.BoolVar(&c.DebugFuse, "debug-fuse", false, "log every request of the kernel")
 	f.StringVar(&c.Metrics, "metrics", "", "serve metrics for Prometheus at this address: 127.0.0.1:PORT or unix:PATH")
 	f.BoolVar(&c.Pprof, "pprof", false, "serve profiles of the daemon beside the metrics, below /debug/pprof/")
@@ -234,6 +236,8 @@ func (c *config) check() error {
 		return exit.New(exit.Usage, "give --on-conflict keep or overwrite", "%q is no answer to a conflict", c.OnConflict)
 	case c.Passthrough != passthroughAuto && c.Passthrough != passthroughOff:
 		return exit.New(exit.Usage, "give --passthrough auto or off", "%q is no way to pass cached files to the kernel", c.Passthrough)
+	case c.LogFormat != logText && c.LogFormat != logJSON:
+		return exit.New(exit.Usage, "give --log-format text or json", "%q is no format of a log", c.LogFormat)
 	case c.Stat != statListed && c.Stat != statFull:
 		return exit.New(exit.Usage, "give --stat listed or full", "%q is no way to find out attributes", c.Stat)
 	case c.Timeout < minTimeout:

@@ -14,8 +14,17 @@ import (
 	"allasfs/cmd/allasfs/internal/exit"
 )
 
-// maxLog is the size in bytes beyond which a log of the default place is put aside (NAME.old) when a daemon starts.
-const maxLog = 8 << 20
+// A log file is put aside when it has so many MiB, and so many of those are kept.
+const (
+	maxLog   = 10
+	keptLogs = 3
+)
+
+// What --log-format takes.
+const (
+	logText = "text"
+	logJSON = "json"
+)
 
 // openLog opens the log: the file that was asked for, in the background a default one, else standard error. A detached daemon's standard
 // output and error then go there too, so that a crash is found in the log, and nobody waits for the end of a pipe.
@@ -27,36 +36,36 @@ func (d *daemon) openLog(detached bool) error {
 			return err
 		}
 	}
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if d.config.Verbose || d.config.DebugFuse {
+		o.Level = slog.LevelDebug
+	}
+	d.logFile = file
+	if file == "" && toJournal(os.Getenv, os.Stderr) {
+		d.log = slog.New(newJournal(os.Stderr, d.config.LogFormat, o))
+		return nil
+	}
 	var w io.Writer = os.Stderr
 	if file != "" {
-		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		var follow []int
+		if detached {
+			follow = []int{unix.Stdout, unix.Stderr}
+		}
+		f, err := openLogFile(file, maxLog, follow...)
 		if err != nil {
 			return exit.New(exit.Failed, "give another place with --log-file", "the log cannot be written: %w", err)
 		}
 		w = f
-		if detached {
-			if err := redirect(f); err != nil {
-				return err
-			}
-		}
 	}
-	level := slog.LevelInfo
-	if d.config.Verbose || d.config.DebugFuse {
-		level = slog.LevelDebug
-	}
-	d.logFile = file
-	d.log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	d.log = slog.New(logHandler(w, d.config.LogFormat, o))
 	return nil
 }
 
-// redirect makes f the standard output and error of this process.
-func redirect(f *os.File) error {
-	for fd := 1; fd <= 2; fd++ {
-		if err := unix.Dup3(int(f.Fd()), fd, 0); err != nil {
-			return os.NewSyscallError("dup3", err)
-		}
+func logHandler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
+	if format == logJSON {
+		return slog.NewJSONHandler(w, o)
 	}
-	return nil
+	return slog.NewTextHandler(w, o)
 }
 
 // defaultLog is the log file of the mounts of one source: in the user's state folder, else beside the cache.
@@ -77,11 +86,7 @@ func defaultLog(env func(string) string, name string) (string, error) {
 	for _, dir := range dirs {
 		err := os.MkdirAll(dir, 0o700)
 		if err == nil {
-			file := filepath.Join(dir, name+".log")
-			if fi, err := os.Stat(file); err == nil && fi.Size() > maxLog {
-				_ = os.Rename(file, file+".old") // else it grows on
-			}
-			return file, nil
+			return filepath.Join(dir, name+".log"), nil
 		}
 		errs = append(errs, err)
 	}

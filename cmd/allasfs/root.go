@@ -47,7 +47,7 @@ func rootCommand(s *streams) *cobra.Command {
 	})
 	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s), lsCommand(s),
 		warmCommand(s), evictCommand(s), cacheCommand(s), linkCommand(s), infoCommand(s),
-		doctorCommand(s), defaultsCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), troubleshootingTopic(), probeCommand())
+		doctorCommand(s), defaultsCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), troubleshootingTopic(), manCommand(), probeCommand())
 	return root
 }
 
