@@ -83,7 +83,9 @@ func is(target error) func(error) bool {
 }
 
 func anyOf(kinds ...func(error) bool) func(error) bool {
-	return func(err error) bool { return slices.ContainsFunc(kinds, func(is func(error) bool) bool { return is(err) }) }
+	return func(err error) bool {
+		return slices.ContainsFunc(kinds, func(is func(error) bool) bool { return is(err) })
+	}
 }
 
 // inStore is for what the local system says as well, which is another matter.

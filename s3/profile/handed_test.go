@@ -19,7 +19,7 @@ func TestParseKeys(t *testing.T) {
 		`{"Credentials":{"AccessKeyId":"AK","SecretAccessKey":"SK"}}`:                                                     "AK SK  ",
 		"[default]\naws_access_key_id = AK\naws_secret_access_key = SK\n":                                                 "AK SK  ",
 		"[s3allas-project_2012345]\ntype = s3\naccess_key_id = AK\nsecret_access_key = SK\nendpoint = a3s.fi\n":           "AK SK  project_2012345",
-		"access_key = AK\nsecret_key = S=K\n": "AK S=K  ",
+		"access_key = AK\nsecret_key = S=K\n":                                                                             "AK S=K  ",
 	} {
 		p, err := ParseKeys([]byte(text), "here")
 		if err != nil {
