@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"allasfs/cache"
+	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
 )
 
@@ -35,7 +36,7 @@ const (
 
 // cacheBase is the folder in which the cache folders of mounts lie: node-local disk in a batch job, else the user's cache folder.
 func cacheBase(env func(string) string) (string, error) {
-	uid := strconv.Itoa(os.Getuid())
+	uid := strconv.Itoa(control.OuterUser(os.Getuid()))
 	if env("SLURM_JOB_ID") != "" {
 		for _, name := range []string{"TMPDIR", "LOCAL_SCRATCH"} {
 			if d := env(name); filepath.IsAbs(d) {
@@ -53,7 +54,7 @@ func cacheBase(env func(string) string) (string, error) {
 	if d := env("HOME"); filepath.IsAbs(d) {
 		return filepath.Join(d, ".cache", "allasfs"), nil
 	}
-	if uid == "0" {
+	if os.Getuid() == 0 {
 		return "/var/cache/allasfs", nil // started by mount(8) or systemd
 	}
 	return "", exit.New(exit.Cache, "set HOME, or give --cache-dir", "there is no place for the cache: HOME is not set")

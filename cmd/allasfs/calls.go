@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -89,6 +91,9 @@ func unsentOf(drafts []fs.DraftState) []fs.DraftState {
 
 // Unmount syncs, unmounts and waits for the daemon's end. If a file cannot be sent, or the mount is in use, the mount stays.
 func (d *daemon) Unmount(ctx context.Context, lazy bool) error {
+	if d.theirs {
+		return exit.New(exit.Mountpoint, fmt.Sprintf("end the container, or send SIGTERM to process %d; either sends every file first", os.Getpid()), "another program mounted %s", d.config.Dir)
+	}
 	if lazy {
 		return d.server.Unmount(true)
 	}

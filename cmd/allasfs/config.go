@@ -15,6 +15,7 @@ import (
 
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs/mount"
 	"allasfs/s3/profile"
 )
 
@@ -23,7 +24,7 @@ type config struct {
 	Source      source   // of a mount of one
 	Sources     []source // of a mount of several
 	AllProjects bool     // each project whose keys are found
-	Dir         string   // as mountpoint.Resolve returns it
+	Dir         string   // as mountpoint.Resolve returns it, or /dev/fd/N: what another program has mounted
 	Access      access
 	Options     []string // -o
 
@@ -213,7 +214,9 @@ func (c *config) complete(cmd *cobra.Command, src, dir string) error {
 	if c.Source.Project != "" {
 		c.Access.Project = c.Source.Project
 	}
-	if c.Dir, err = mountpoint.Resolve(dir); err != nil {
+	if _, ok := mount.HandedOver(dir); ok {
+		c.Dir, c.Foreground = dir, true // a new process would not have the descriptor
+	} else if c.Dir, err = mountpoint.Resolve(dir); err != nil {
 		return exit.New(exit.Mountpoint, "", "the mountpoint cannot be used: %w", err)
 	}
 	for _, p := range []*string{&c.CacheDir, &c.LogFile, &c.Access.CAFile} {

@@ -41,7 +41,8 @@ type daemon struct {
 	control *control.Server
 	metrics *metricsServer // nil = not wanted
 
-	place   mountpoint.Mount // what the kernel calls the mount
+	place   mountpoint.Mount // what the kernel calls the mount; nothing of one that cannot be seen from here
+	theirs  bool             // another program made the mount, and takes it away
 	stopped chan struct{}    // closed when files are in the store, or are not going to be
 	result  error            // of that; read after stopped is closed
 }
@@ -196,8 +197,7 @@ func (d *daemon) mount(context.Context) error {
 	if err != nil {
 		return exit.New(exit.Fuse, "'allasfs doctor' checks what mounting needs", "%s cannot be mounted: %w", c.Dir, err)
 	}
-	d.place, _, err = mountpoint.At(c.Dir)
-	return err
+	return d.findPlace()
 }
 
 // makeFS makes the file system of m, and others, never mounted, for its drafts that lie in leftover folders or under another name of its store.
@@ -245,7 +245,7 @@ func (d *daemon) openControl(context.Context) error {
 	d.control, err = control.Serve(dir, control.Record{
 		Mountpoint: d.config.Dir, Source: d.name, Since: time.Now(), Version: version(),
 		CacheDir: d.caches.main.Stats().Dir, LogFile: d.logFile, Mode: d.server.Mode(), Dev: d.place.Dev,
-		Memory: int64(d.config.Memory),
+		Memory: int64(d.config.Memory), HandedOver: d.theirs,
 	}, d, d.log)
 	return err
 }
@@ -303,7 +303,7 @@ func (d *daemon) warnings() []string {
 
 // notes are the lines that a person reads when the mount is up.
 func (d *daemon) notes() []string {
-	notes := []string{fmt.Sprintf("%s is mounted on %s; to end it: allasfs umount %s", d.name, d.config.Dir, d.config.Dir)}
+	notes := []string{d.mountedNote()}
 	all := d.Status().Drafts
 	sending := len(unsentOf(all))
 	if sending > 0 && !d.config.ReadOnly {

@@ -45,7 +45,7 @@ func targets() ([]target, error) {
 	for _, m := range mounts {
 		list = append(list, targetOf(m, records))
 	}
-	return list, nil
+	return append(list, handedOverTargets(mounts, records)...), nil
 }
 
 func targetOf(m mountpoint.Mount, records []control.Record) target {

@@ -62,6 +62,9 @@ func (d *daemon) detach(gone <-chan struct{}) error {
 		return nil
 	default:
 	}
+	if d.theirs {
+		return nil // who made it takes it away; it fails with this process
+	}
 	m, ok, err := mountpoint.At(d.config.Dir)
 	if err != nil || !ok || m.Dev != d.place.Dev {
 		return err // detached already, and in use still
@@ -125,7 +128,7 @@ func unsent(drafts []fs.DraftState) string {
 // abandon ends a start that stopped half way: file systems that run, a mount that is there.
 func (d *daemon) abandon() error {
 	var errs []error
-	if d.server != nil {
+	if d.server != nil && !d.theirs {
 		errs = append(errs, d.server.Unmount(true))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstTimeout)

@@ -11,6 +11,7 @@ import (
 
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs/mount"
 )
 
 const mountLong = `Mount SOURCE on the directory DIR, or several side by side.
@@ -107,6 +108,9 @@ func start(ctx context.Context, s *streams, c config) error {
 
 // checkLocal tells whether this machine and this directory can take the mount.
 func checkLocal(c config) error {
+	if fd, ok := mount.HandedOver(c.Dir); ok {
+		return checkHandedOver(fd)
+	}
 	if err := mountpoint.CheckFuse(); err != nil {
 		return err
 	}

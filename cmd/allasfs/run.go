@@ -15,6 +15,7 @@ import (
 
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs/mount"
 )
 
 const runLong = `Mount SOURCE in a place of its own, run COMMAND, wait until every file is in the object store, and unmount.
@@ -127,6 +128,9 @@ func clearPlaces(s *streams) {
 
 // makePlace returns the mountpoint, and whether it was made: at, or a new directory among the temporary files.
 func makePlace(at string) (dir string, made bool, err error) {
+	if _, ok := mount.HandedOver(at); ok {
+		return "", false, errors.New("a command of its own needs a mount of its own, not a descriptor")
+	}
 	if at == "" {
 		dir, err = os.MkdirTemp("", placePrefix+"*")
 		return dir, true, err

@@ -32,6 +32,7 @@ import (
 //	ended PID                   the process has ended, at the latest after a while
 //	nosecret PID FILE…          the keys are neither in the process' /proc files nor in the files
 //	exec hold FILE TEXT READY   writes a line to a new file, makes the file READY, and keeps the first one open until SIGINT
+//	exec fusemount DIR …        does what Apptainer does, see fusemount
 //	s3put BUCKET KEY TEXT       makes an object
 //	[!] s3is BUCKET KEY FILE    the object has the file's bytes
 //	s3 slow TIME|fast           each upload takes so long
@@ -46,7 +47,7 @@ const scripts = "testdata/script"
 const patience = 20 * time.Second // for until and ended
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "hold": hold})
+	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount})
 }
 
 // hold is a program that writes os.Args[2] and a newline to os.Args[1] and keeps it open. It starts no process, for a copy of the descriptor that is closed
@@ -79,12 +80,23 @@ func TestScripts(t *testing.T) {
 		Dir:         scripts,
 		WorkdirRoot: root,
 		Setup:       setUp,
-		Condition:   func(cond string) (bool, error) { return cond == "root" && os.Getuid() == 0, nil },
+		Condition:   condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "until": cmdUntil, "mounted": cmdMounted, "daemon": cmdDaemon, "ended": cmdEnded, "nosecret": cmdNoSecret,
 			"s3put": cmdPut, "s3is": cmdIs, "s3": cmdServer,
 		},
 	})
+}
+
+// condition knows "root", and "userns": an ordinary user may make a namespace of users and one of mounts.
+func condition(cond string) (bool, error) {
+	switch cond {
+	case "root":
+		return os.Getuid() == 0, nil
+	case "userns":
+		return exec.Command("unshare", "-Urm", "true").Run() == nil, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", cond)
 }
 
 // TestScriptsAsUser runs TestScripts once more as an ordinary user, who mounts through fusermount3.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -120,16 +119,6 @@ func receiveFD(socket int) (int, error) {
 		return -1, errors.New("fusermount3 sent no connection")
 	}
 	return fds[0], nil
-}
-
-// handedOver returns the descriptor of a directory /dev/fd/N.
-func handedOver(dir string) (fd int, ok bool) {
-	number, ok := strings.CutPrefix(dir, "/dev/fd/")
-	if !ok {
-		return 0, false
-	}
-	fd, err := strconv.Atoi(number)
-	return fd, err == nil && fd > 0
 }
 
 // unmount takes the mount off dir: by umount2(2) where that is allowed, else by fusermount3. lazy takes it out of sight while it is in use.

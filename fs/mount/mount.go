@@ -35,6 +35,7 @@ type Server struct {
 	parts  []*bridge          // one a file system
 	top    fuse.RawFileSystem // bridge, or the union of the parts
 	dir    string             // "" when somebody else mounted
+	handed int                // the descriptor that somebody else mounted, 0 = none
 	direct bool               // mount(2), not fusermount3
 	ahead  string             // the read-ahead that the kernel has, KiB, "" = not known
 	served chan struct{}
@@ -57,8 +58,13 @@ func start(s *Server, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.served = make(chan struct{})
-	fd, theirs := handedOver(o.Dir)
-	if !theirs {
+	fd, theirs := HandedOver(o.Dir)
+	if theirs {
+		if err := CheckHandedOver(fd); err != nil {
+			return nil, err
+		}
+		s.handed = fd
+	} else {
 		p.dir = o.Dir
 		if err := p.prepare(); err != nil {
 			return nil, err

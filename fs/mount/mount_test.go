@@ -237,30 +237,6 @@ func TestUnmountByOthers(t *testing.T) {
 	}
 }
 
-// TestHandedOverConnection: somebody else has mounted, as apptainer does, and gives the descriptor.
-func TestHandedOverConnection(t *testing.T) {
-	needRoot(t)
-	m := newMount(t)
-	m.put("f", "x")
-	dir := t.TempDir()
-	p := plan{dir: dir, source: "theirs", data: []string{"max_read=1048576"}}
-	fd := must[int](t)(p.mountDirect())
-	s := must[*Server](t)(Mount(m.fs, Options{Dir: fmt.Sprintf("/dev/fd/%d", fd)}))
-	// Not from this process: who hands a connection over does not say where it is mounted, so nothing was probed there.
-	if got := run(t, exec.Command("cat", dir+"/f")); got != "x" {
-		t.Errorf("read %q", got)
-	}
-	run(t, exec.Command("sh", "-c", "test -r $0/f && ! test -x $0/f", dir))
-	if !strings.Contains(s.Mode(), "another program") {
-		t.Errorf("mode %q", s.Mode())
-	}
-	if err := s.Unmount(false); err == nil {
-		t.Error("unmounted what it did not mount")
-	}
-	ok(t, unmount(dir, false))
-	s.Wait()
-}
-
 // TestConnectionIsNotInherited: a program that the daemon starts must not keep the mount alive.
 func TestConnectionIsNotInherited(t *testing.T) {
 	newMount(t)

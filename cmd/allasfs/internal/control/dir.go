@@ -13,8 +13,10 @@ import (
 )
 
 // Dirs returns the folders in which registries of the user uid may lie, the preferred one first. Commands look into all of them, for
-// a mount may have been made where XDG_RUNTIME_DIR was not set, as in a batch job.
+// a mount may have been made where XDG_RUNTIME_DIR was not set, as in a batch job. In a user namespace they are those of the user outside it: the folder
+// of root would be one for all users there.
 func Dirs(uid int, env func(string) string) []string {
+	uid = OuterUser(uid)
 	if uid == 0 {
 		return []string{"/run/allasfs", "/tmp/allasfs-0"}
 	}

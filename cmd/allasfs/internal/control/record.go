@@ -23,10 +23,11 @@ type Record struct {
 	Since      time.Time `json:"since"`
 	Version    string    `json:"version"`
 	CacheDir   string    `json:"cache_dir"`
-	LogFile    string    `json:"log_file,omitempty"` // "" = standard error
-	Mode       string    `json:"mode,omitempty"`     // what the kernel granted
-	Memory     int64     `json:"memory,omitempty"`   // bytes that the daemon may take, 0 = no limit
-	Dev        string    `json:"dev"`                // the mount's device number, major:minor
+	LogFile    string    `json:"log_file,omitempty"`    // "" = standard error
+	Mode       string    `json:"mode,omitempty"`        // what the kernel granted
+	Memory     int64     `json:"memory,omitempty"`      // bytes that the daemon may take, 0 = no limit
+	Dev        string    `json:"dev"`                   // the mount's device number, major:minor; "" = not known
+	HandedOver bool      `json:"handed_over,omitempty"` // another program made the mount, perhaps in another namespace
 
 	file string
 }

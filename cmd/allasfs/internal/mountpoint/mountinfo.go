@@ -70,6 +70,20 @@ func At(dir string) (m Mount, ok bool, err error) {
 	return m, ok, nil
 }
 
+// OfDevice returns the mount with the device number dev, major:minor; ok is false when this process sees none. Of several, bind mounts, it is the last.
+func OfDevice(dev string) (m Mount, ok bool, err error) {
+	all, err := List()
+	if err != nil {
+		return Mount{}, false, err
+	}
+	for _, x := range all {
+		if x.Dev == dev {
+			m, ok = x, true
+		}
+	}
+	return m, ok, nil
+}
+
 // parse reads the format of proc_pid_mountinfo(5): "36 35 98:0 /root /dir opts optional… - type source super".
 func parse(r io.Reader) ([]Mount, error) {
 	var mounts []Mount

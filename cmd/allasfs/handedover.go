@@ -1,0 +1,62 @@
+package main
+
+// This file serves a mount that another program has made, such as Apptainer by --fusemount: it has opened /dev/fuse, mounted it where this process may not
+// look, and gives the descriptor as the mountpoint /dev/fd/N.
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"allasfs/cmd/allasfs/internal/control"
+	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/cmd/allasfs/internal/mountpoint"
+	"allasfs/fs/mount"
+)
+
+// checkHandedOver tells whether the descriptor is one that can be served.
+func checkHandedOver(fd int) error {
+	if err := mount.CheckHandedOver(fd); err != nil {
+		return exit.New(exit.Mountpoint, "/dev/fd/N is for a program that has opened and mounted /dev/fuse; else give a directory", "nothing can be served at /dev/fd/%d: %w", fd, err)
+	}
+	return nil
+}
+
+// findPlace finds out what the kernel calls the mount. One that another program made is found by its device number, where the kernel tells that and the
+// mount lies in the namespace of this process.
+func (d *daemon) findPlace() (err error) {
+	if _, ok := mount.HandedOver(d.config.Dir); !ok {
+		d.place, _, err = mountpoint.At(d.config.Dir)
+		return err
+	}
+	d.theirs = true
+	if dev := d.server.HandedOverDev(); dev != "" {
+		m, ok, err := mountpoint.OfDevice(dev)
+		if err != nil || !ok {
+			return err
+		}
+		d.place, d.config.Dir = m, m.Dir
+	}
+	return nil
+}
+
+// mountedNote tells a person of the mount, and how it ends.
+func (d *daemon) mountedNote() string {
+	if d.theirs {
+		return fmt.Sprintf("%s is served on %s, which another program has mounted; it ends with that mount, or by SIGTERM to process %d", d.name, d.config.Dir, os.Getpid())
+	}
+	return fmt.Sprintf("%s is mounted on %s; to end it: allasfs umount %s", d.name, d.config.Dir, d.config.Dir)
+}
+
+// handedOverTargets are the mounts of records that are not among ours: those that another program made, whose type is another one, or which lie in
+// another namespace. Their daemons live, for the registry forgets those of the dead.
+func handedOverTargets(ours []mountpoint.Mount, records []control.Record) []target {
+	var list []target
+	for i, r := range records {
+		if !r.HandedOver || slices.ContainsFunc(ours, func(m mountpoint.Mount) bool { return m.Dir == r.Mountpoint && m.Dev == r.Dev }) {
+			continue
+		}
+		list = append(list, target{Dir: r.Mountpoint, Source: r.Source, Record: &records[i], mount: mountpoint.Mount{Dir: r.Mountpoint, Source: r.Source, Dev: r.Dev, Owner: os.Getuid()}})
+	}
+	return list
+}
