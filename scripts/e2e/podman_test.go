@@ -27,7 +27,7 @@ func needPodman(t *testing.T) *podman {
 	busybox := "/bin/busybox"
 	for _, bin := range []string{"/usr/bin/podman", busybox} {
 		if _, err := os.Stat(bin); err != nil {
-			t.Skipf("%v (scripts/setup containers installs it)", err)
+			t.Skipf("%v (scripts/setup podman installs it)", err)
 		}
 	}
 	store, err := os.MkdirTemp("/tmp", "pod") // Podman takes 50 characters at most
