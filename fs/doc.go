@@ -45,7 +45,7 @@
 // runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
 // directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory
 // that two pages do not get past lists itself. Own changes take the directory out of what the flat listing saw (FS.spoil).
-// With Options.HideSidecars what a-put writes beside a file is left out when a directory is read, and nowhere else (DirHandle).
+// With Options.HideSidecars what a-put writes beside a file is left out when a directory is read (DirHandle), and goes with the file when that is removed or renamed (withSidecar).
 //
 // # Writing
 //

@@ -45,7 +45,7 @@ type Options struct {
 	FullStat     bool   // listings come with the attributes that only a HEAD for each file tells
 	AttrFile     string // local file that keeps those attributes for the next mount; "" = they are not kept; no other FS may use it
 	WatchSpace   bool   // the store is asked every hour how full it is, not only when statfs(2) is called
-	HideSidecars bool   // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it; it opens by its name
+	HideSidecars bool   // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it: it opens by its name, and goes with X
 
 	Overwrite bool // who closes last wins; else his close fails with ESTALE when another client changed the object meanwhile
 

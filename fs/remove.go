@@ -169,8 +169,16 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 }
 
 // Unlink removes a file or symbolic link. Handles that are open go on with its data. Of a Swift large object only the front object goes: its
-// segments stay in their bucket.
+// segments stay in their bucket. A sidecar that is hidden beside it goes with it.
 func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
+	err := f.unlink(ctx, parent, nm)
+	if err == nil {
+		f.withSidecar(ctx, "unlink", parent, nm, func(sidecar string) error { return f.Unlink(ctx, parent, sidecar) })
+	}
+	return err
+}
+
+func (f *FS) unlink(ctx context.Context, parent uint64, nm string) error {
 	if err := f.writable(); err != nil {
 		return err
 	}

@@ -12,8 +12,18 @@ import (
 )
 
 // Rename moves a file or directory within the mount, on the server; what newName named before is replaced, or os.ErrExist with noReplace. Buckets
-// are not renamed: EXDEV, so that mv copies.
+// are not renamed: EXDEV, so that mv copies. A sidecar that is hidden beside a file goes with it.
 func (f *FS) Rename(ctx context.Context, parent uint64, nm string, newParent uint64, newName string, noReplace bool) error {
+	err := f.rename(ctx, parent, nm, newParent, newName, noReplace)
+	if err == nil && f.o.HideSidecars && f.isFile(ctx, newParent, newName) {
+		f.withSidecar(ctx, "rename", parent, nm, func(sidecar string) error {
+			return f.Rename(ctx, parent, sidecar, newParent, newName+sidecarEnd, false)
+		})
+	}
+	return err
+}
+
+func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uint64, newName string, noReplace bool) error {
 	for _, at := range []struct {
 		dir  uint64
 		name string

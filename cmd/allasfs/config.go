@@ -113,7 +113,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.ReadOnly, "read-only", false, "let nothing be changed")
 	f.BoolVar(&c.Segments, "segments", false, "let buckets whose names end in _segments be changed: they hold the parts of large files that Swift clients wrote")
 	f.StringVar(&c.Stat, "stat", statListed, "what ls -l shows of files that were not looked at one by one: listed (size and date of the object) or full (mtime, mode, owner, links, by a request a file, once)")
-	f.BoolVar(&c.HideAmeta, "hide-ameta", false, "do not list X_ameta, which a-put writes, while X is beside it; it still opens by its name")
+	f.BoolVar(&c.HideAmeta, "hide-ameta", false, "do not list X_ameta, which a-put writes, while X is beside it: it opens by its name, and goes with X when that is removed or renamed")
 	f.BoolVar(&c.AllowOther, "allow-other", false, "let other users in, by the permissions of the files")
 	f.Uint32Var(&c.UID, "uid", uint32(os.Getuid()), "owner of files whose owner is not stored")
 	f.Uint32Var(&c.GID, "gid", uint32(os.Getgid()), "group of files whose group is not stored")

@@ -36,7 +36,11 @@ func begin(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.end(context.WithoutCancel(ctx))) }()
-	if err := r.load(ctx); err != nil {
+	load := r.load
+	if o.flat > 0 {
+		load = r.loadFlat
+	}
+	if err := load(ctx); err != nil {
 		return err
 	}
 	var all []*results
@@ -69,7 +73,7 @@ func (r *run) onLink(ctx context.Context, l link) error {
 		return err
 	}
 	r.say("link: %s", l)
-	if r.o.check && l.bare() {
+	if r.o.check && l.bare() && r.o.flat == 0 {
 		if err := r.checkAll(ctx); err != nil {
 			return err
 		}
@@ -89,9 +93,15 @@ func (r *run) scenes(system string) []scene {
 	switch system {
 	case "raw":
 		s := rawRows{r}
+		if r.o.flat > 0 {
+			return []scene{s.flat}
+		}
 		return []scene{s.reads, s.many, s.lists, s.writes}
 	case "boto3", "rclone-copy":
 		s := today{r, system}
+		if r.o.flat > 0 {
+			return []scene{func(context.Context) error { return nil }}
+		}
 		return []scene{s.reads, s.many, s.lists, s.writes}
 	}
 	onMount := func(run func(*stage, context.Context) error) scene {
@@ -100,6 +110,9 @@ func (r *run) scenes(system string) []scene {
 			err := run(s, ctx)
 			return errors.Join(err, s.m.stop(), s.m.empty())
 		}
+	}
+	if r.o.flat > 0 {
+		return []scene{onMount((*stage).flat)}
 	}
 	return []scene{onMount((*stage).reads), onMount((*stage).many), onMount((*stage).lists), onMount((*stage).writes)}
 }
@@ -110,7 +123,11 @@ func (r *run) repetition(ctx context.Context) {
 	for _, system := range r.o.systems {
 		all[system] = r.scenes(system)
 	}
-	for i := range 4 {
+	titles := []string{"the big file", "many files", "names", "writing"}
+	if r.o.flat > 0 {
+		titles = []string{"one directory"}
+	}
+	for i, title := range titles {
 		for _, system := range r.o.systems {
 			if ctx.Err() != nil {
 				return
@@ -118,7 +135,7 @@ func (r *run) repetition(ctx context.Context) {
 			if r.rep >= r.o.rivals && !slices.Contains([]string{"raw", "native", "allasfs"}, system) {
 				continue
 			}
-			r.say("repetition %d of %d, %s: %s", r.rep+1, r.o.repeat, []string{"the big file", "many files", "names", "writing"}[i], system)
+			r.say("repetition %d of %d, %s: %s", r.rep+1, r.o.repeat, title, system)
 			if err := all[system][i](ctx); err != nil {
 				r.say("%s: %v", system, err)
 			}

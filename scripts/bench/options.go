@@ -27,6 +27,7 @@ type options struct {
 	mountFlags string        // more flags of allasfs mount
 	commit     string        // of allasfs, for the record
 	merge      []string      // files of earlier runs to make one table of; nothing is measured then
+	flat       int           // objects of one directory, which alone is measured; 0 = everything else
 	log        string        // the gateway's access log, "" = requests are not counted
 	at         access
 }
@@ -45,6 +46,7 @@ func parseOptions(args []string) (options, error) {
 	only := f.String("only", "", "only these `rows`, comma-separated; rand-4k* is all that begin so")
 	systems := f.String("systems", strings.Join(allSystems(), ","), "only these `systems`")
 	links := f.String("links", "0", "networks, one after the other: `DELAY[@MB/s]`, e.g. 0,10ms,50ms,10ms@60")
+	f.IntVar(&o.flat, "flat", 0, "measure one directory of so many `objects`, e.g. 500000, and nothing else; its bucket is kept for the next time")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "a row that takes longer is cut")
 	f.StringVar(&o.results, "results", "scripts/bench/results", "`folder` for the table and the plots")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "`folder` on the disk that caches and native files are put on")
@@ -116,6 +118,9 @@ func (o *options) complete(more int, only, systems, links string) error {
 
 // wants tells whether a row is to be measured. The raw client's ranges come with the row that they are the base of.
 func (o options) wants(name string) bool {
+	if strings.HasPrefix(name, "flat-") != (o.flat > 0) {
+		return false
+	}
 	if len(o.only) == 0 {
 		return true
 	}

@@ -38,6 +38,9 @@ func newRun(o options) (*run, error) {
 		r.l = quickLayout()
 	}
 	bucket := "bench-" + strings.ToLower(rand.Text()[:12])
+	if o.flat > 0 {
+		bucket = flatBucket(o.flat)
+	}
 	r.raw, err = newStore(o.at, bucket)
 	r.log = gatewayLog{path: o.log, bucket: bucket}
 	r.mounts = map[string]*mounted{}
@@ -110,19 +113,28 @@ func (r *run) end(ctx context.Context) error {
 	for _, m := range r.mounts {
 		errs = append(errs, m.stop())
 	}
-	direct, err := newStore(r.o.at, r.raw.bucket)
-	if err == nil {
-		err = direct.removeBucket(ctx)
-	}
-	if minio.ToErrorResponse(err).Code == "NoSuchBucket" {
-		err = nil // the run ended before it was made
-	}
+	err := r.removeData(ctx)
 	for _, m := range r.mounts {
 		if isMountpoint(m.dir) { // removing what is below would delete in the store
 			return errors.Join(append(errs, err, fmt.Errorf("%s is still mounted", m.dir))...)
 		}
 	}
 	return errors.Join(append(errs, err, os.RemoveAll(r.dir))...)
+}
+
+// removeData deletes the bucket, unless it is to be kept.
+func (r *run) removeData(ctx context.Context) error {
+	if r.o.flat > 0 {
+		return nil
+	}
+	direct, err := newStore(r.o.at, r.raw.bucket)
+	if err == nil {
+		err = direct.removeBucket(ctx)
+	}
+	if minio.ToErrorResponse(err).Code == "NoSuchBucket" {
+		return nil // the run ended before it was made
+	}
+	return err
 }
 
 // report keeps the results as a file, and writes the table and the plots of this run.
