@@ -25,6 +25,9 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
+	if err := setHome(); err != nil {
+		return report(stderr, err, false)
+	}
 	args, helper, err := helperArgs(args)
 	if err == nil && len(args) > 0 {
 		root := rootCommand(&streams{stdout, stderr})

@@ -108,7 +108,9 @@ func (w *world) findBinary() error {
 		return err
 	}
 	w.binary = filepath.Join(w.dir, "allasfs")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", w.binary, "allasfs/cmd/allasfs").CombinedOutput()
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", w.binary, "allasfs/cmd/allasfs")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
