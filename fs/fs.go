@@ -230,6 +230,13 @@ func (f *FS) writable() error {
 // fresh tells whether something learned at t may still be trusted.
 func (f *FS) fresh(t time.Time) bool { return !t.IsZero() && time.Since(t) < f.o.TTL }
 
+// stamp is a time since the mount began in nanoseconds, 0 = never: a third of a time.Time, for what each of very many nodes holds.
+type stamp int64
+
+func (f *FS) stamp(t time.Time) stamp { return max(stamp(t.Sub(f.since)), 1) }
+
+func (f *FS) freshStamp(s stamp) bool { return s != 0 && f.fresh(f.since.Add(time.Duration(s))) }
+
 // Close syncs and ends the mount's goroutines; when ctx ends first, what is not sent stays in the journal. The cache and the store stay open.
 func (f *FS) Close(ctx context.Context) error {
 	f.mu.Lock()

@@ -164,7 +164,7 @@ func (f *FS) childStored(dir *node) {
 		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
 		d.held, d.empty = false, false
 		d.turns++
-		if !d.asked || d.marker && !d.foreign {
+		if !f.freshStamp(d.asked) || d.marker && !d.foreign {
 			f.schedule(d)
 		}
 	}
@@ -182,28 +182,30 @@ func (f *FS) childGone(dir *node) {
 // settle brings a directory's marker in order: one where nothing else keeps the directory, none beside a child. n's gate is held whole.
 func (f *FS) settle(ctx context.Context, n *node) error {
 	f.mu.Lock()
-	if !f.keepable(n) || n.asked && !n.held && (!n.marker || n.foreign) {
+	if !f.keepable(n) || f.freshStamp(n.asked) && !n.held && (!n.marker || n.foreign) {
 		f.mu.Unlock()
 		return nil
 	}
 	p, held, empty, turns := f.placeOf(n), n.held, n.empty, n.turns
 	f.mu.Unlock()
-	marker, child := false, false
+	marker, child, asked := false, false, time.Now()
+	var err error
 	if !empty {
-		var err error
+		if marker, child, err = f.below(ctx, p); err != nil {
+			return err
+		}
+	}
+	if held && !marker && !child {
+		if err := f.putMarker(ctx, p); err != nil {
+			return err
+		}
+		// Another mount that stored a child meanwhile has asked for a marker before there was one: of the two that ask after what they wrote, one sees both.
 		if marker, child, err = f.below(ctx, p); err != nil {
 			return err
 		}
 	}
 	foreign := false
-	switch {
-	case held && !marker && !child:
-		err := f.putMarker(ctx, p)
-		if err != nil {
-			return err
-		}
-		marker = true
-	case child && marker:
+	if child && marker {
 		h, err := f.o.Store.Head(ctx, p.bucket, p.prefix)
 		if err != nil && !isNotExist(err) {
 			return err
@@ -217,7 +219,7 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n.asked, n.marker, n.foreign = true, marker, foreign
+	n.asked, n.marker, n.foreign = f.stamp(asked), marker, foreign
 	if n.turns == turns {
 		n.held, n.empty = false, false
 	} else { // a child came or went while the store was asked, whose answer may be of the time before

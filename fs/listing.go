@@ -203,13 +203,13 @@ func (f *FS) fetchListing(n *node, l *listing, w *sweep) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n.listing == l && l.complete() {
-		n.settle(l)
+		n.settle(l, f.stamp(l.started))
 	}
 }
 
-// settle takes what a complete listing tells of its directory, and forgets the own changes that it shows; needs FS.mu.
-func (n *node) settle(l *listing) {
-	n.asked, n.marker = true, l.marker
+// settle takes what a complete listing, which was begun when asked says, tells of its directory, and forgets the own changes that it shows; needs FS.mu.
+func (n *node) settle(l *listing, asked stamp) {
+	n.asked, n.marker = asked, l.marker
 	for nm, c := range n.changes {
 		if c.seq <= l.seq {
 			delete(n.changes, nm)

@@ -85,7 +85,7 @@ type node struct {
 	pages       string // ETag of what the kernel's page cache holds
 	attrsSeq    uint64 // grows with each Setattr
 	attrsUnsent bool   // at is newer than the store's
-	tries       int    // of the work in FS.later that failed one after the other
+	tries       int32  // of the work in FS.later that failed one after the other
 	sending     *sendOp
 	queued      *queued    // waits in FS.queue
 	target      string     // of a symbolic link, once read
@@ -105,7 +105,7 @@ type node struct {
 	held     bool              // exists here though the store may show nothing of it yet
 	turns    uint64            // grows when a child was stored or removed: what held and empty say may be another thing then
 	empty    bool              // held, and nothing below it was ever stored
-	asked    bool              // whether there is a marker is known
+	asked    stamp             // when it was found out whether there is a marker
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash
 	foreign  bool              // that somebody else wrote, which stays
 	plain    bool              // the store holds an empty object under its key without a slash, which means it too

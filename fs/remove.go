@@ -61,7 +61,7 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	}
 	if f.keepable(n) {
 		n.hold()
-		n.empty, n.asked = true, true
+		n.empty, n.asked = true, f.stamp(n.checked)
 		f.schedule(n)
 	}
 	f.note(d, nm, change{e: entry{dir: true}})

@@ -63,7 +63,7 @@ func (f *FS) readyListing(d *node) *listing {
 		}
 		if l := w.take(p.prefix); l != nil {
 			d.listing, d.misses = l, 0
-			d.settle(l)
+			d.settle(l, f.stamp(l.started))
 			return l
 		}
 	}
