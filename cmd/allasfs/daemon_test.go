@@ -50,13 +50,20 @@ func TestSignalPatience(t *testing.T) {
 	}
 }
 
-func TestNotifySystemd(t *testing.T) {
-	fatal(t, notifySystemd("READY=1")) // nobody listens
+// listenAsSystemd makes this process' NOTIFY_SOCKET.
+func listenAsSystemd(t *testing.T) *net.UnixConn {
+	t.Helper()
 	name := filepath.Join(t.TempDir(), "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	fatal(t, err)
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	t.Setenv("NOTIFY_SOCKET", name)
+	return l
+}
+
+func TestNotifySystemd(t *testing.T) {
+	fatal(t, notifySystemd("READY=1")) // nobody listens
+	l := listenAsSystemd(t)
 	fatal(t, notifySystemd("READY=1", "MAINPID=7"))
 	buf := make([]byte, 100)
 	n, err := l.Read(buf)

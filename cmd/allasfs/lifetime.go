@@ -27,6 +27,7 @@ func (d *daemon) serve(w *signalWatch, atOnce bool) error {
 		d.server.Wait()
 		close(gone)
 	}()
+	unwatched := d.supervise()
 	if !atOnce {
 		select {
 		case <-gone:
@@ -34,6 +35,7 @@ func (d *daemon) serve(w *signalWatch, atOnce bool) error {
 			d.log.Info("asked to end by a signal")
 		}
 	}
+	unwatched()
 	if err := notifySystemd("STOPPING=1", "STATUS=finishing uploads"); err != nil {
 		d.log.Debug("systemd was not told of the end", "err", err)
 	}

@@ -34,23 +34,35 @@ func probeCommand() *cobra.Command {
 
 // probe tells whether the daemon of the mountpoint dir is gone; one that does not answer in time is not.
 func probe(dir string) bool {
+	code, answered := question(dir, probeTimeout)
+	return answered && code == exit.NotMounted
+}
+
+// answers tells whether a daemon answers at the mountpoint dir within wait.
+func answers(dir string, wait time.Duration) bool {
+	code, answered := question(dir, wait)
+	return answered && code == exit.OK
+}
+
+// question runs the asking process and returns how it ends; answered is false when it cannot be started, or has not ended in time.
+func question(dir string, wait time.Duration) (code exit.Code, answered bool) {
 	exe, err := os.Executable()
 	if err != nil {
-		return false
+		return 0, false
 	}
 	cmd := &exec.Cmd{Path: exe, Args: []string{"allasfs", probeName, dir}}
 	if cmd.Start() != nil {
-		return false
+		return 0, false
 	}
-	code := make(chan int, 1)
+	ended := make(chan int, 1)
 	go func() { // as long as the process, which nothing can end while it hangs
 		_ = cmd.Wait() // its code tells
-		code <- cmd.ProcessState.ExitCode()
+		ended <- cmd.ProcessState.ExitCode()
 	}()
 	select {
-	case c := <-code:
-		return exit.Code(c) == exit.NotMounted
-	case <-time.After(probeTimeout):
-		return false
+	case c := <-ended:
+		return exit.Code(c), true
+	case <-time.After(wait):
+		return 0, false
 	}
 }

@@ -68,6 +68,8 @@ func (d *daemon) tellQueue() (stop func()) {
 	d.log.Info("finishing uploads; a second signal leaves the rest to the next mount", "files", q.Files, "bytes", q.Bytes)
 	var m queueMeter
 	m.look(q, time.Now())
+	var further descent
+	further.more(q)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -78,7 +80,8 @@ func (d *daemon) tellQueue() (stop func()) {
 			case <-done:
 				return
 			case now := <-tick.C:
-				d.tellLine(m.line(d.Status().Queue, now))
+				q := d.Status().Queue
+				d.tellLine(m.line(q, now), further.more(q))
 			}
 		}
 	}()
@@ -88,12 +91,17 @@ func (d *daemon) tellQueue() (stop func()) {
 	}
 }
 
-func (d *daemon) tellLine(line string) {
+// tellLine tells how far the queue is, and asks systemd for more time if it moves.
+func (d *daemon) tellLine(line string, moves bool) {
 	if line == "" {
 		return
 	}
 	d.log.Info("finishing uploads: " + line)
-	if err := notifySystemd("STATUS=finishing uploads: " + line); err != nil {
+	news := []string{"STATUS=finishing uploads: " + line}
+	if moves {
+		news = append(news, extendStop())
+	}
+	if err := notifySystemd(news...); err != nil {
 		d.log.Debug("systemd was not told of the uploads", "err", err)
 	}
 }

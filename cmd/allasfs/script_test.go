@@ -33,6 +33,8 @@ import (
 //	nosecret PID FILE…          the keys are neither in the process' /proc files nor in the files
 //	exec hold FILE TEXT READY   writes a line to a new file, makes the file READY, and keeps the first one open until SIGINT
 //	exec fusemount DIR …        does what Apptainer does, see fusemount
+//	notify USEC|off             listens as systemd does, with that time for the watchdog
+//	notified REGEXP             waits until systemd has been told a message that matches; the next one looks at what comes after
 //	s3put BUCKET KEY TEXT       makes an object
 //	[!] s3is BUCKET KEY FILE    the object has the file's bytes
 //	s3 slow TIME|fast           each upload takes so long
@@ -83,7 +85,7 @@ func TestScripts(t *testing.T) {
 		Condition:   condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "until": cmdUntil, "mounted": cmdMounted, "daemon": cmdDaemon, "ended": cmdEnded, "nosecret": cmdNoSecret,
-			"s3put": cmdPut, "s3is": cmdIs, "s3": cmdServer,
+			"s3put": cmdPut, "s3is": cmdIs, "s3": cmdServer, "notify": cmdNotify, "notified": cmdNotified,
 		},
 	})
 }
@@ -192,6 +194,7 @@ func setUp(env *testscript.Env) error {
 	plain.PutObject("data", "dir/hello.txt", []byte("hello\n"), nil)
 	plain.MakeBucketFor("othersKey", "theirs")
 	env.Values[serverKey{}] = plain
+	env.Values[listenerKey{}] = &listener{}
 	env.Vars = append(env.Vars, "HOME="+filepath.Join(env.WorkDir, "home"), "XDG_RUNTIME_DIR="+filepath.Join(env.WorkDir, "r"),
 		"ENDPOINT="+plain.URL, "TLS_ENDPOINT="+secure.URL, "SERVER_DIR="+filepath.Dir(os.Getenv(serverEnv)), "UID="+uidText())
 	env.Defer(func() {

@@ -87,6 +87,10 @@
 //   - anything else: the request goes on, as on a local disk;
 //   - the signals cannot be seen (another PID namespace): EINTR after a second.
 //
+// Behind another program's call in the same directory, or its lookup of the same name, a program may wait in the kernel itself, for a lock that no signal
+// ends; it goes when that call does, killed or at its end. The same holds for what the daemon has read when it is stopped (SIGSTOP): that waits for SIGCONT
+// or SIGKILL to the daemon; what it has not read yet can be killed.
+//
 // What ends is the waiting. Uploads, renames and removals that have begun go on in package fs. A close(2) that belongs to the exit of a killed
 // program does not wait for the upload.
 //
