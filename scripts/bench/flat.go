@@ -12,7 +12,8 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// flatDir holds the objects of -flat: one directory, all of them empty, named as sequencing runs name samples.
+// flatDir holds the objects of -flat: one directory, of a byte each, named as sequencing runs name samples. Empty ones would be another matter: each may be a Swift
+// large object, so that a HEAD is due.
 const flatDir = "flat/"
 
 func flatKey(i int) string { return fmt.Sprintf(flatDir+"sample-%07d.fastq.gz", i) }
@@ -39,7 +40,7 @@ func (r *run) loadFlat(ctx context.Context) error {
 		if there[flatKey(i)] {
 			return nil
 		}
-		return r.raw.put(ctx, flatKey(i), nil)
+		return r.raw.put(ctx, flatKey(i), []byte{1})
 	})
 }
 
