@@ -81,10 +81,10 @@ func (f *File) queue(first, last int64, ahead bool, cur *cursor) {
 // run is a download's goroutine.
 func (c *Cache) run(ft *fetch) {
 	err := c.receive(ft)
-	if err != nil {
+	c.mu.Lock()
+	if err != nil { // Rename may give the version another name meanwhile
 		err = fmt.Errorf("cache: %s/%s at %d: %w", ft.v.id.Bucket, ft.v.id.Key, ft.off, err)
 	}
-	c.mu.Lock()
 	c.sched.over(ft)
 	if err == nil {
 		c.sched.budget.raise()
