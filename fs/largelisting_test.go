@@ -1,0 +1,93 @@
+package fs
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestListingOfLargeObjects: `ls -l` costs one HEAD for each entry that may be a Swift large object, an empty one or one with the ETag of nothing, whatever lies
+// beside it, and none again while the entry stands; a directory without such entries costs none. Sizes are true beyond what one PUT holds.
+func TestListingOfLargeObjects(t *testing.T) {
+	const (
+		part  = 3 << 30
+		whole = 2 * part // over the 5 GiB line
+	)
+	w := newWorld(t, ttlZero)
+	w.srv.MakeBucket("data_segments")
+	w.srv.PutRepeated("data_segments", "dlo/00000000", bytes.Repeat([]byte("a"), 1<<20), part)
+	w.srv.PutRepeated("data_segments", "dlo/00000001", bytes.Repeat([]byte("b"), 1<<20), part)
+	w.srv.PutDLO("data", "d/dlo", "data_segments", "dlo/") // its segments are those above
+	w.srv.PutSLO("data", "d/slo", "data_segments", "slo/", filled(5000, 1), filled(4000, 2))
+	w.srv.PutObject("data", "d/empty", nil, nil)
+	for i := range 20 {
+		w.srv.PutObject("data", fmt.Sprintf("d/f%02d", i), []byte("x"), nil)
+		w.srv.PutObject("data", fmt.Sprintf("plain/f%02d", i), []byte("x"), nil)
+	}
+	d, plain := w.hold("d"), w.hold("plain")
+	want := map[string]int64{"dlo": whole, "slo": 9000, "empty": 0}
+	for when, heads := range []int{3, 0} {
+		w.wantCounts(w.counts(func() {
+			sizes := w.sizes(d.ID)
+			for name, size := range want {
+				if sizes[name] != size {
+					t.Errorf("listing %d: %s has %d bytes, want %d", when, name, sizes[name], size)
+				}
+			}
+			if len(sizes) != 23 || sizes["f00"] != 1 {
+				t.Errorf("listing %d: sizes %v", when, sizes)
+			}
+		}), withHeads(heads))
+		w.wantCounts(w.counts(func() { w.sizes(plain.ID) }), withHeads(0))
+	}
+	w.srv.SetModified("data", "d/empty", time.Now().Add(-time.Hour))
+	w.wantCounts(w.counts(func() { w.sizes(d.ID) }), withHeads(1)) // another object may have come in its place
+}
+
+// withHeads is what a listing of one page costs.
+func withHeads(n int) map[string]int {
+	want := map[string]int{"ListObjectsV2": 1}
+	if n > 0 {
+		want["HeadObject"] = n
+	}
+	return want
+}
+
+// sizes reads one directory with its attributes, as `ls -l` does, and returns the size of each file.
+func (w *world) sizes(id uint64) map[string]int64 {
+	w.t.Helper()
+	h := must[*DirHandle](w.t)(w.f.OpenDir(w.t.Context(), id))
+	defer h.Release()
+	sizes := map[string]int64{}
+	for i := 0; ; i++ {
+		e, more, err := h.Entry(w.t.Context(), i)
+		w.ok(err)
+		if !more {
+			return sizes
+		}
+		a := must[Attr](w.t)(h.Stat(w.t.Context(), i))
+		sizes[e.Name] = int64(a.Size)
+		w.f.Forget(a.ID, 1)
+	}
+}
+
+// TestReadOverTheLine: a Swift large object of more than 5 GiB reads right on both sides of a segment's border and at its end.
+func TestReadOverTheLine(t *testing.T) {
+	const part = 3 << 30
+	w := newWorld(t)
+	w.srv.MakeBucket("data_segments")
+	w.srv.PutRepeated("data_segments", "dlo/0", bytes.Repeat([]byte("a"), 1<<20), part)
+	w.srv.PutRepeated("data_segments", "dlo/1", bytes.Repeat([]byte("b"), 1<<20), part)
+	w.srv.PutDLO("data", "dlo", "data_segments", "dlo/")
+	h := must[*Handle](t)(w.open("dlo", 0))
+	defer h.Release()
+	for off, want := range map[int64]string{0: "aaaa", part - 2: "aabb", 5<<30 - 2: "bbbb", 2*part - 2: "bb", 2 * part: ""} {
+		got := make([]byte, 4)
+		n, err := h.ReadAt(t.Context(), got, off)
+		w.ok(err)
+		if string(got[:n]) != want {
+			t.Errorf("at %d: %q, want %q", off, got[:n], want)
+		}
+	}
+}
