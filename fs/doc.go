@@ -5,8 +5,8 @@
 //
 // The top of a mount shows a project's buckets, one bucket, or one prefix of a bucket. A directory is a prefix of keys, a file is a plain object;
 // package fs/name maps keys to names and back. A directory needs no object of its own. Markers of other clients (an empty `x/`, an empty `x` beside
-// `x/…`, an empty object of a directory's content type, Hadoop's empty `x_$folder$`) read as the directory that they mean; a name that Hadoop's marker alone
-// keeps is found from the first listing on that shows one in its bucket, as looking for it costs a request. mkdir writes a marker only when nothing comes
+// `x/…`, an empty object of a directory's content type, Hadoop's empty `x_$folder$`) read as the directory that they mean: the request that looks for keys
+// below a name looks for Hadoop's marker too, a few keys farther on (nearby). mkdir writes a marker only when nothing comes
 // to lie below the directory within a second, and a marker that allasfs wrote goes when something does; a directory whose last child is removed
 // stays, by a marker again. At the top of a project mkdir makes a bucket and rmdir removes an empty one; a bucket that is not listed opens by its name.
 // Such a one is remembered in Options.Buckets and listed with the others, until the store does not know it (unlisted).

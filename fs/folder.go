@@ -57,25 +57,10 @@ func (m *merger) folder(o s3.Object) bool {
 	return !file
 }
 
-// noteFolders remembers that a bucket holds markers of Hadoop's: only there is a name that nothing else has looked for among them, which costs a request.
-func (f *FS) noteFolders(bucket string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.folders[bucket] = struct{}{}
-}
-
-func (f *FS) hasFolders(bucket string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, ok := f.folders[bucket]
-	return ok
-}
-
-// folderKey returns the key of the marker of Hadoop's that means the directory whose key is dir, without a slash; "" when there is none. It costs a
-// request where a listing has shown such markers, else nothing.
-func (f *FS) folderKey(ctx context.Context, bucket, dir string) (string, error) {
-	key := dir + folderSuffix
-	if dir == "" || strings.HasSuffix(dir, "/") || name.CheckKey(key) != nil || !f.hasFolders(bucket) {
+// folderKey returns the key of the marker of Hadoop's that means the directory of which n tells, by a request if it may have one; "" when there is none.
+func (f *FS) folderKey(ctx context.Context, bucket, dir string, n nearby) (string, error) {
+	key, ok := hasFolderKey(dir)
+	if !ok || n.folder == "" && !n.unsure {
 		return "", nil
 	}
 	o, err := f.o.Store.Head(ctx, bucket, key)
@@ -89,9 +74,12 @@ func (f *FS) folderKey(ctx context.Context, bucket, dir string) (string, error) 
 }
 
 // askFolder tells what a name is that the store has neither an object nor keys below for: a directory by a marker of Hadoop's, or nothing.
-func (f *FS) askFolder(ctx context.Context, p place, nm string, part name.Part) (entry, error) {
-	key, err := f.folderKey(ctx, p.bucket, p.list()+part.Elem)
-	if err == nil && (key == "" || part.Object) {
+func (f *FS) askFolder(ctx context.Context, p place, nm string, part name.Part, n nearby) (entry, error) {
+	if part.Object {
+		return entry{}, os.ErrNotExist
+	}
+	key, err := f.folderKey(ctx, p.bucket, p.list()+part.Elem, n)
+	if err == nil && key == "" {
 		err = os.ErrNotExist
 	}
 	return entry{name: nm, dir: true}, err
@@ -110,9 +98,9 @@ func (f *FS) isFolder(ctx context.Context, p place, elem string, size int64) (bo
 	return err == nil && e.dir, err
 }
 
-// dropFolder removes the marker of Hadoop's of a directory, if it has one.
-func (f *FS) dropFolder(ctx context.Context, p place) error {
-	key, err := f.folderKey(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"))
+// dropFolder removes the marker of Hadoop's of a directory, of whose keys n tells, if it has one.
+func (f *FS) dropFolder(ctx context.Context, p place, n nearby) error {
+	key, err := f.folderKey(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"), n)
 	if err != nil || key == "" {
 		return err
 	}
@@ -130,12 +118,16 @@ func (f *FS) renameFoldered(ctx context.Context, src, dst *node, from, to spot) 
 	return f.renameDir(ctx, src, dst, from, to)
 }
 
-// plainFolder gives a directory that is about to be renamed the common marker in place of Hadoop's, which lies beside it and would not go along.
+// plainFolder gives a directory that is about to be renamed the common marker in place of Hadoop's, which lies beside it and would not go along. Whether
+// there is one costs a request.
 func (f *FS) plainFolder(ctx context.Context, n *node) error {
 	f.mu.Lock()
 	p := f.placeOf(n)
 	f.mu.Unlock()
-	key, err := f.folderKey(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"))
+	if p.cont != "" {
+		return nil
+	}
+	key, err := f.folderKey(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/"), nearby{unsure: true})
 	if err != nil || key == "" {
 		return err
 	}

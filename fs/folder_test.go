@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"allasfs/s3"
+	"allasfs/s3/s3test"
 )
 
 // TestMarkersOfOthers: every kind of directory marker reads as one directory, beside the keys that lie below it or alone, and goes with it.
@@ -85,14 +86,102 @@ func TestFolderMarkers(t *testing.T) {
 	wantNames(t, w, "top", "_$folder$", "data_$folder$", "file", "file_$folder$")
 }
 
-// TestNoFoldersNoRequest: where no listing has shown a marker of Hadoop's, none is asked for.
-func TestNoFoldersNoRequest(t *testing.T) {
+// TestFolderMarkersBeforeAnyListing: a directory that Hadoop's marker alone keeps is found by its name, and goes with its marker, though nothing was listed; it
+// costs no request more than another name, but where many names begin alike.
+func TestFolderMarkersBeforeAnyListing(t *testing.T) {
+	few := map[string]int{"HeadObject": 1, "ListObjectsV2": 1}
+	for name, c := range map[string]struct {
+		beside []string
+		folder bool
+		want   map[string]int
+	}{
+		"alone":               {nil, true, map[string]int{"HeadObject": 2, "ListObjectsV2": 1}},
+		"beside other names":  {[]string{"d-/x", "d.txt", "d0", "d9/x", "dA", "d_", "da"}, true, map[string]int{"HeadObject": 2, "ListObjectsV2": 1}},
+		"nothing":             {[]string{"a", "d.txt", "d0", "da", "e"}, false, few},
+		"nothing, many alike": {alike(20), false, map[string]int{"HeadObject": 2, "ListObjectsV2": 1}},
+		"many alike":          {alike(20), true, map[string]int{"HeadObject": 2, "ListObjectsV2": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, key := range c.beside {
+				w.remotePut("top/"+key, []byte("x"))
+			}
+			w.remotePut("top/other", []byte("x"))
+			if c.folder {
+				w.remotePut("top/d_$folder$", nil)
+			}
+			w.hold("top")
+			w.wantCounts(w.counts(func() {
+				switch a, err := w.walk("top/d"); {
+				case !c.folder:
+					w.wantErr(err, os.ErrNotExist)
+				case err != nil || a.Mode&0o170000 != 0o040000:
+					t.Errorf("mode %o, %v", a.Mode, err)
+				}
+			}), c.want)
+			if !c.folder {
+				return
+			}
+			w.ok(w.rmdir("top/d"))
+			if keys := w.srv.Keys("data"); slices.Contains(keys, "top/d_$folder$") || len(keys) != len(c.beside)+1 {
+				t.Errorf("keys %q stay", keys)
+			}
+		})
+	}
+}
+
+// alike is n names that lie between a directory d and the marker of Hadoop's that means it.
+func alike(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("d%03d", i)
+	}
+	return names
+}
+
+// TestFolderMarkerOfAFilledDirectory: a directory that was found by what lies below it takes its marker of Hadoop's along when it is renamed or removed, and does
+// not come back as an empty one.
+func TestFolderMarkerOfAFilledDirectory(t *testing.T) {
+	for _, change := range []string{"rename", "remove"} {
+		t.Run(change, func(t *testing.T) {
+			w := newWorld(t)
+			w.remotePut("d_$folder$", nil)
+			for i := range nearbyKeys + 1 {
+				w.remotePut(fmt.Sprintf("d/f%d", i), []byte("x"))
+			}
+			if change == "rename" {
+				w.ok(w.rename("d", "e"))
+			} else {
+				for i := range nearbyKeys + 1 {
+					w.ok(w.unlink(fmt.Sprintf("d/f%d", i)))
+				}
+				w.ok(w.rmdir("d"))
+			}
+			w.ok(w.f.Sync(t.Context()))
+			w.stop()
+			w.start()
+			_, err := w.walk("d")
+			w.wantErr(err, os.ErrNotExist)
+			if slices.Contains(w.srv.Keys("data"), "d_$folder$") {
+				t.Error("the marker stays")
+			}
+		})
+	}
+}
+
+// TestNearbyWithoutRights: who may list a prefix only from its slash on finds directories, as before.
+func TestNearbyWithoutRights(t *testing.T) {
 	w := newWorld(t)
-	w.remotePut("d/", nil)
-	w.wantCounts(w.counts(func() {
-		_, err := w.walk("absent")
-		w.wantErr(err, os.ErrNotExist)
-	}), map[string]int{"HeadObject": 1, "ListObjectsV2": 1})
+	w.remotePut("d/f", []byte("x"))
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "ListObjectsV2" && r.Query.Get("prefix") == "d" {
+			return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+		}
+		return nil
+	})
+	if a, err := w.walk("d"); err != nil || a.Mode&0o170000 != 0o040000 {
+		t.Errorf("mode %o, %v", a.Mode, err)
+	}
 }
 
 func wantNames(t *testing.T, w *world, dir string, want ...string) {

@@ -112,7 +112,6 @@ type FS struct {
 	finished []*walker             // that looked ahead to the end of a directory, the latest last
 	moves    map[*dirMove]struct{} // directories that are being renamed
 	sweeps   []*sweep              // tree walks that are followed, the newest last
-	folders  map[string]struct{}   // buckets that hold markers of Hadoop's; see noteFolders
 	closed   bool                  // no new work is taken
 	ended    bool                  // Close waits for the last goroutines: none may be added to wg
 
@@ -170,7 +169,6 @@ func New(o Options) (*FS, error) {
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
-		folders:  make(map[string]struct{}),
 		unlisted: unlisted{file: o.Buckets},
 		rights:   rights{refused: make(map[string]time.Time), trusted: make(map[string]bool), asking: make(map[string]bool), told: make(map[string]bool)},
 	}

@@ -289,9 +289,6 @@ func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error 
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range objects {
 		o := &objects[i]
-		if _, ok := folderOf(o.Key, o.Size); ok {
-			f.noteFolders(p.bucket)
-		}
 		if !o.MaybeLarge() || strings.HasSuffix(o.Key, "/") {
 			continue
 		}

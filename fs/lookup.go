@@ -383,12 +383,12 @@ func (f *FS) askContinued(ctx context.Context, p place, nm string, part name.Par
 	}
 }
 
-// askOne asks for the object and for the prefix side by side. beside: the directory of that name is there, whatever the store says.
+// askOne asks for the object and for the directory side by side. beside: the directory of that name is there, whatever the store says.
 func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, beside bool) (entry, error) {
 	key := p.list() + part.Elem
 	var object s3.Object
 	var objectErr error
-	var page *s3.Page
+	var near nearby
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if key == "" { // no object has that key, yet others may begin with a slash
@@ -402,13 +402,13 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 		return nil
 	})
 	g.Go(func() (err error) {
-		page, err = f.o.Store.List(gctx, p.bucket, s3.ListOptions{Prefix: key + "/", MaxKeys: 1})
+		near, err = f.nearby(gctx, p.bucket, key)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return entry{}, err
 	}
-	prefix := beside || len(page.Objects) > 0
+	prefix := beside || near.marker || near.child
 	plain := false
 	if objectErr == nil {
 		f.learn(p.bucket, object)
@@ -436,7 +436,7 @@ func (f *FS) askOne(ctx context.Context, p place, nm string, part name.Part, bes
 	case objectErr == nil:
 		return entry{}, os.ErrNotExist
 	case isNotExist(objectErr):
-		return f.askFolder(ctx, p, nm, part)
+		return f.askFolder(ctx, p, nm, part, near)
 	}
 	return entry{}, objectErr
 }

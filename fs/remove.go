@@ -127,14 +127,14 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		}
 		f.rememberBucket(p.bucket, os.ErrNotExist)
 	default:
-		marker, child, err := f.below(ctx, p)
+		near, err := f.nearbyOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		if child {
+		if near.child {
 			return s3.ErrNotEmpty
 		}
-		if marker {
+		if near.marker {
 			if err := f.o.Store.Delete(ctx, p.bucket, p.prefix); err != nil {
 				return err
 			}
@@ -144,7 +144,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 				return err
 			}
 		}
-		if err := f.dropFolder(ctx, p); err != nil {
+		if err := f.dropFolder(ctx, p, near); err != nil {
 			return err
 		}
 	}
