@@ -78,22 +78,26 @@ func serve(ctx context.Context, s *streams, c config, p *parent) error {
 	return err
 }
 
-// start takes every step up to a mount that answers.
+// start takes every step up to a mount that answers. The end of ctx is a failure before there is a mount; afterwards it ends as any mount does by a signal,
+// for somebody may have used it already.
 func (d *daemon) start(ctx context.Context, detached bool) error {
 	steps := []func(context.Context) error{
 		func(context.Context) error { return checkLocal(d.config) },
 		d.findStore,
 		func(context.Context) error { return d.openLog(detached) },
 		d.openCache,
-		d.mount,
-		d.openControl,
-		d.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, step := range []func(context.Context) error{d.mount, d.openControl, d.openMetrics} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}

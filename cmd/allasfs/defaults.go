@@ -15,6 +15,7 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"allasfs/cmd/allasfs/internal/exit"
 )
@@ -65,7 +66,7 @@ func readDefaults(flags *pflag.FlagSet, files, environ []string) (defaults, erro
 
 func (d defaults) readFile(flags *pflag.FlagSet, file string) error {
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !reachable(file) {
 		return nil
 	}
 	if err != nil {
@@ -90,6 +91,12 @@ func (d defaults) readFile(flags *pflag.FlagSet, file string) error {
 		d[key] = given{value, from}
 	}
 	return nil
+}
+
+// reachable tells whether file is one that this user can see: nothing is known of what lies in somebody else's home, where a HOME that was kept leads.
+func reachable(file string) bool {
+	_, err := os.Lstat(file)
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.ENOTDIR)
 }
 
 func inOrder(values map[string]any) []string {

@@ -28,6 +28,7 @@
 //   - it sends the time of the last write when it writes pages out, and with each change of size: one that is but its idea of a change that is stored
 //     already is no change of attributes;
 //   - an error, ENOSPC say, comes at close(2) or fsync(2), and what has not been passed on is lost when the daemon is killed;
+//   - who closes a file that another process is sending just then waits for that in the kernel, and cannot be killed before it is sent or has failed;
 //   - there is no passthrough beside it: the kernel does not allow both. A read-only mount does not ask for it.
 //
 // # Kernel settings

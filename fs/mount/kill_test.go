@@ -194,7 +194,8 @@ func TestKillInAnyCall(t *testing.T) {
 }
 
 // TestKillBehindAnother: so can those that wait because another process' call in the same directory does, together with it. Alone they cannot always: the
-// kernel holds the directory's lock for that call, and who waits for a lock cannot be killed (see the package's doc).
+// kernel holds the directory's lock for that call, and who waits for a lock cannot be killed, nor with writes that the kernel collects who closes the file
+// that the other one closes (see the package's doc).
 func TestKillBehindAnother(t *testing.T) {
 	for _, first := range waiting() {
 		t.Run(first, func(t *testing.T) {
@@ -203,6 +204,9 @@ func TestKillBehindAnother(t *testing.T) {
 			one := h.call(first, true)
 			var others []*called
 			for _, name := range []string{"stat", "absent", "readdir", "read", "close", "rename", "movedir", "unlink", "mkdir", "chmod"} {
+				if first == "close" && name == first && os.Getenv(kernelWritesEnv) != "" {
+					continue
+				}
 				others = append(others, h.call(name, false))
 			}
 			killAll(t, append(others, one)...)

@@ -17,7 +17,8 @@ import (
 type podman struct {
 	w      *world
 	rootfs string
-	args   []string
+	podman []string // the program with its storage
+	args   []string // of a container
 }
 
 // needPodman skips the test where Podman, or a static busybox for the containers, is not installed, or the machine cannot run one.
@@ -34,6 +35,10 @@ func needPodman(t *testing.T) *podman {
 	fatal(t, err)
 	t.Cleanup(func() { fatal(t, os.RemoveAll(store)) })
 	p := &podman{w: w, rootfs: w.freshDir(t, "rootfs")}
+	p.podman = []string{"podman", "--root", store + "/root", "--runroot", store + "/run", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"}
+	if os.Getuid() != 0 { // then a process stays, which holds the user's namespace
+		t.Cleanup(func() { w.run(t, w.dir, p.podman[0], append(p.podman[1:], "system", "migrate")...) })
+	}
 	for _, dir := range []string{"bin", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp"} {
 		fatal(t, os.MkdirAll(filepath.Join(p.rootfs, dir), 0o755))
 	}
@@ -42,7 +47,6 @@ func needPodman(t *testing.T) *podman {
 	}
 	w.run(t, w.dir, "cp", busybox, w.binary, p.rootfs+"/bin/")
 	p.args = []string{
-		"podman", "--root", store + "/root", "--runroot", store + "/run", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none",
 		"run", "--rm", "--network", "host", "--cgroups", "disabled", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000",
 	}
 	if out, err := p.command(t, nil, "true").CombinedOutput(); err != nil {
@@ -59,7 +63,7 @@ func (p *podman) command(t *testing.T, flags []string, words ...string) *exec.Cm
 	if os.Getuid() == 0 {
 		args = []string{"unshare", "--mount", "sh", "-c", oneHierarchy, "sh"}
 	}
-	args = append(args, p.args...)
+	args = append(append(args, p.podman...), p.args...)
 	args = append(args, "-e", "AWS_ACCESS_KEY_ID="+p.w.gw.access, "-e", "AWS_SECRET_ACCESS_KEY="+p.w.gw.secret)
 	args = append(append(args, flags...), "--rootfs", p.rootfs)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
