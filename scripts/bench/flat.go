@@ -8,80 +8,28 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-
-	"github.com/minio/minio-go/v7"
 )
 
-// flatDir holds the objects of -flat: one directory, of a byte each, named as sequencing runs name samples. Empty ones would be another matter: each may be a Swift
-// large object, so that a HEAD is due.
+// flatDir holds the objects of -flat: one directory, named as sequencing runs name samples.
 const flatDir = "flat/"
 
-func flatKey(i int) string { return fmt.Sprintf(flatDir+"sample-%07d.fastq.gz", i) }
-
-// flatBucket is kept for the next run: making half a million objects takes ten minutes.
-func flatBucket(n int) string { return fmt.Sprintf("bench-flat-%d", n) }
-
-// loadFlat makes the objects that are missing.
-func (r *run) loadFlat(ctx context.Context) error {
-	err := r.raw.core.MakeBucket(ctx, r.raw.bucket, minio.MakeBucketOptions{Region: region})
-	if code := minio.ToErrorResponse(err).Code; err != nil && code != "BucketAlreadyOwnedByYou" && code != "BucketAlreadyExists" {
-		return err
-	}
-	keys, err := r.raw.keys(ctx, flatDir)
-	if err != nil {
-		return err
-	}
-	there := make(map[string]bool, len(keys))
-	for _, k := range keys {
-		there[k] = true
-	}
-	r.say("%d of %d objects are in bucket %s", len(keys), r.o.flat, r.raw.bucket)
-	return each(ctx, r.o.flat, 32, func(i int) error {
-		if there[flatKey(i)] {
-			return nil
-		}
-		return r.raw.put(ctx, flatKey(i), []byte{1})
-	})
-}
-
-// flat lists the directory page by page, one after the other, as clients do.
-func (s rawRows) flat(ctx context.Context) error {
-	list := func(ctx context.Context) error {
-		keys, err := s.r.raw.keys(ctx, flatDir)
-		if err == nil && len(keys) != s.r.o.flat {
-			err = fmt.Errorf("%d keys, not %d", len(keys), s.r.o.flat)
-		}
-		return err
-	}
-	return s.all(ctx, []rawStep{{name: "flat-ls-f", do: list}})
+func flatKept(n int) *kept {
+	key := func(i int) string { return fmt.Sprintf(flatDir+"sample-%07d.fastq.gz", i) }
+	return &kept{name: "flat", title: "one directory", n: n, dir: flatDir, key: key, raw: "flat-ls-f", scene: (*stage).flat}
 }
 
 // flat is the scene of one directory of very many files.
 func (s *stage) flat(ctx context.Context) error {
-	n := s.r.o.flat
-	for _, w := range []struct {
-		name string
-		do   func(context.Context) error
-		warm bool // follows on the one before
-	}{
-		{"flat-first", s.firstName, false},
-		{"flat-ls-f", func(ctx context.Context) error { return s.command(ctx, n+2, "ls", "-f", flatDir) }, false}, // . and ..
-		{"flat-ls-f-again", func(ctx context.Context) error { return s.command(ctx, n+2, "ls", "-f", flatDir) }, true},
-		{"flat-ls-l", func(ctx context.Context) error { return s.command(ctx, n+1, "ls", "-l", flatDir) }, false}, // the total
-		{"flat-find", func(ctx context.Context) error { return s.command(ctx, n, "find", flatDir, "-type", "f") }, false},
-		{"flat-scandir", s.scandir, false},
-	} {
-		if !s.wants(w.name) {
-			continue
-		}
-		if !w.warm {
-			if err := s.m.fresh(ctx); err != nil {
-				return err
-			}
-		}
-		s.row(ctx, w.name, task{do: w.do})
-	}
-	return nil
+	n := s.r.o.kept.n
+	list := func(ctx context.Context) error { return s.command(ctx, n+2, "ls", "-f", flatDir) } // . and ..
+	return s.keptRows(ctx, []keptRow{
+		{name: "flat-first", do: s.firstName},
+		{name: "flat-ls-f", do: list},
+		{name: "flat-ls-f-again", do: list, warm: true},
+		{name: "flat-ls-l", do: func(ctx context.Context) error { return s.command(ctx, n+1, "ls", "-l", flatDir) }}, // the total
+		{name: "flat-find", do: func(ctx context.Context) error { return s.command(ctx, n, "find", flatDir, "-type", "f") }},
+		{name: "flat-scandir", do: s.scandir},
+	})
 }
 
 func (s *stage) firstName(context.Context) error {
@@ -105,8 +53,8 @@ func (s *stage) scandir(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if got := strings.TrimSpace(string(out)); got != strconv.Itoa(s.r.o.flat) {
-		return fmt.Errorf("os.scandir shows %s files, not %d", got, s.r.o.flat)
+	if got := strings.TrimSpace(string(out)); got != strconv.Itoa(s.r.o.kept.n) {
+		return fmt.Errorf("os.scandir shows %s files, not %d", got, s.r.o.kept.n)
 	}
 	return nil
 }

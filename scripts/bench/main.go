@@ -37,8 +37,8 @@ func begin(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.end(context.WithoutCancel(ctx))) }()
 	load := r.load
-	if o.flat > 0 {
-		load = r.loadFlat
+	if o.kept != nil {
+		load = r.loadKept
 	}
 	if err := load(ctx); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *run) onLink(ctx context.Context, l link) error {
 		return err
 	}
 	r.say("link: %s", l)
-	if r.o.check && l.bare() && r.o.flat == 0 {
+	if r.o.check && l.bare() && r.o.kept == nil {
 		if err := r.checkAll(ctx); err != nil {
 			return err
 		}
@@ -93,13 +93,13 @@ func (r *run) scenes(system string) []scene {
 	switch system {
 	case "raw":
 		s := rawRows{r}
-		if r.o.flat > 0 {
-			return []scene{s.flat}
+		if r.o.kept != nil {
+			return []scene{s.kept}
 		}
 		return []scene{s.reads, s.many, s.lists, s.writes}
 	case "boto3", "rclone-copy":
 		s := today{r, system}
-		if r.o.flat > 0 {
+		if r.o.kept != nil {
 			return []scene{func(context.Context) error { return nil }}
 		}
 		return []scene{s.reads, s.many, s.lists, s.writes}
@@ -111,8 +111,8 @@ func (r *run) scenes(system string) []scene {
 			return errors.Join(err, s.m.stop(), s.m.empty())
 		}
 	}
-	if r.o.flat > 0 {
-		return []scene{onMount((*stage).flat)}
+	if r.o.kept != nil {
+		return []scene{onMount(r.o.kept.scene)}
 	}
 	return []scene{onMount((*stage).reads), onMount((*stage).many), onMount((*stage).lists), onMount((*stage).writes)}
 }
@@ -124,8 +124,8 @@ func (r *run) repetition(ctx context.Context) {
 		all[system] = r.scenes(system)
 	}
 	titles := []string{"the big file", "many files", "names", "writing"}
-	if r.o.flat > 0 {
-		titles = []string{"one directory"}
+	if r.o.kept != nil {
+		titles = []string{r.o.kept.title}
 	}
 	for i, title := range titles {
 		for _, system := range r.o.systems {

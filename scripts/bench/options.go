@@ -27,7 +27,7 @@ type options struct {
 	mountFlags string        // more flags of allasfs mount
 	commit     string        // of allasfs, for the record
 	merge      []string      // files of earlier runs to make one table of; nothing is measured then
-	flat       int           // objects of one directory, which alone is measured; 0 = everything else
+	kept       *kept         // data that alone is measured; nil = everything else
 	log        string        // the gateway's access log, "" = requests are not counted
 	at         access
 }
@@ -46,7 +46,8 @@ func parseOptions(args []string) (options, error) {
 	only := f.String("only", "", "only these `rows`, comma-separated; rand-4k* is all that begin so")
 	systems := f.String("systems", strings.Join(allSystems(), ","), "only these `systems`")
 	links := f.String("links", "0", "networks, one after the other: `DELAY[@MB/s]`, e.g. 0,10ms,50ms,10ms@60")
-	f.IntVar(&o.flat, "flat", 0, "measure one directory of so many `objects`, e.g. 500000, and nothing else; its bucket is kept for the next time")
+	flat := f.Int("flat", 0, "measure one directory of so many `objects`, e.g. 500000, and nothing else; its bucket is kept for the next time")
+	tree := f.Int("tree", 0, "the same with so many `objects`, e.g. 100000, ten a directory")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "a row that takes longer is cut")
 	f.StringVar(&o.results, "results", "scripts/bench/results", "`folder` for the table and the plots")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "`folder` on the disk that caches and native files are put on")
@@ -70,6 +71,14 @@ func parseOptions(args []string) (options, error) {
 			return o, errors.New("-merge wants the files of earlier runs")
 		}
 		return o, nil
+	}
+	switch {
+	case *flat > 0 && *tree > 0:
+		return o, errors.New("-flat and -tree are runs of their own")
+	case *flat > 0:
+		o.kept = flatKept(*flat)
+	case *tree > 0:
+		o.kept = treeKept(*tree)
 	}
 	if o.quick && !given(f, "n") {
 		o.repeat = 1
@@ -118,7 +127,7 @@ func (o *options) complete(more int, only, systems, links string) error {
 
 // wants tells whether a row is to be measured. The raw client's ranges come with the row that they are the base of.
 func (o options) wants(name string) bool {
-	if strings.HasPrefix(name, "flat-") != (o.flat > 0) {
+	if !o.ofData(name) {
 		return false
 	}
 	if len(o.only) == 0 {
@@ -128,6 +137,15 @@ func (o options) wants(name string) bool {
 		return matches(p, name) || strings.HasPrefix(name, "raw-get-") && matches(p, "read-seq-cold") ||
 			name == "raw-get-16" && matches(p, "streams-16") || p == "write-4k" && name == "write-seq"
 	})
+}
+
+// ofData tells whether a row is one of the data that is there.
+func (o options) ofData(name string) bool {
+	data, _, _ := strings.Cut(name, "-")
+	if o.kept != nil {
+		return data == o.kept.name
+	}
+	return data != "flat" && data != "tree"
 }
 
 func matches(pattern, name string) bool {

@@ -17,7 +17,7 @@ type row struct {
 
 // rows returns every row in the order of the table. What a bar "within 1.3 ×" means is 1/1.3 here.
 func rows() []row {
-	return slices.Concat(readRows(), smallRows(), listRows(), flatRows(), writeRows(), nameRows())
+	return slices.Concat(readRows(), smallRows(), listRows(), flatRows(), treeRows(), writeRows(), nameRows())
 }
 
 func readRows() []row {

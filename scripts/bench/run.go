@@ -38,8 +38,8 @@ func newRun(o options) (*run, error) {
 		r.l = quickLayout()
 	}
 	bucket := "bench-" + strings.ToLower(rand.Text()[:12])
-	if o.flat > 0 {
-		bucket = flatBucket(o.flat)
+	if o.kept != nil {
+		bucket = o.kept.bucket()
 	}
 	r.raw, err = newStore(o.at, bucket)
 	r.log = gatewayLog{path: o.log, bucket: bucket}
@@ -124,7 +124,7 @@ func (r *run) end(ctx context.Context) error {
 
 // removeData deletes the bucket, unless it is to be kept.
 func (r *run) removeData(ctx context.Context) error {
-	if r.o.flat > 0 {
+	if r.o.kept != nil {
 		return nil
 	}
 	direct, err := newStore(r.o.at, r.raw.bucket)
