@@ -176,7 +176,25 @@ func (d *Draft) Target() Target {
 
 // SetTarget is a rename of the file.
 func (d *Draft) SetTarget(t Target) error {
-	return d.change(record{recTarget, appendTarget(nil, t)}, func() { d.d.target = t })
+	return d.change(targetRecord(t), func() { d.d.target = t })
+}
+
+// Retarget is a rename of a file that takes nothing from its base over another one, of which b is the version that it replaces: both in one record, so that
+// a crash leaves the draft with the old name or with the new one and its base.
+func (d *Draft) Retarget(t Target, b Base) error {
+	d.io.Lock()
+	defer d.io.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.t.has(FromBase) {
+		return fmt.Errorf("cache: draft %s takes bytes from the version that it was made from: %w", d.id, os.ErrInvalid)
+	}
+	if err := d.log(retargetRecord(t, b)); err != nil {
+		return err
+	}
+	d.t.rebase(false)
+	d.d.target, d.d.base, d.d.clean = t, b, false
+	return nil
 }
 
 // Base is the version that the draft changes.

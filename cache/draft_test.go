@@ -7,7 +7,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -253,5 +255,45 @@ func TestBaseErrorsComeBack(t *testing.T) {
 	}
 	if n, err = d.ReadAt(t.Context(), p[:5], 0, noBase); n != 5 || err != nil {
 		t.Errorf("local bytes: %d, %v", n, err)
+	}
+}
+
+// A rename over another file is in the journal as a whole or not at all, wherever the crash cuts it off.
+func TestRetargetIsOneRecord(t *testing.T) {
+	o := testOptions(t)
+	c := mustOpen(t, o)
+	d := mustDraft(t, c, Base{}, 0)
+	write(t, d, 0, "bytes")
+	from, to := d.Target(), Target{Store: "s", Bucket: "b", Key: "over"}
+	over := Base{ETag: "theirs", Size: 3, Modified: time.Unix(1, 2).UTC()}
+	journal := filepath.Join(o.Dir, "drafts", d.ID()+".log")
+	begun := d.j.end
+	if err := d.Retarget(to, over); err != nil {
+		t.Fatal(err)
+	}
+	if d.Clean() || d.Base() != over || d.Target() != to {
+		t.Errorf("%v of %v, clean: %v", d.Target(), d.Base(), d.Clean())
+	}
+	for end := begun; end <= d.j.end; end++ {
+		crashed := o
+		crashed.Dir = filepath.Join(t.TempDir(), "cut")
+		copyTree(t, o.Dir, crashed.Dir)
+		if err := os.Truncate(strings.Replace(journal, o.Dir, crashed.Dir, 1), end); err != nil {
+			t.Fatal(err)
+		}
+		c2 := mustOpen(t, crashed)
+		d2, want, base := c2.Drafts()[0], from, Base{}
+		if end == d.j.end {
+			want, base = to, over
+		}
+		if d2.Target() != want || d2.Base() != base {
+			t.Fatalf("cut at %d of %d to %d: %v of %v", end, begun, d.j.end, d2.Target(), d2.Base())
+		}
+		wantDraft(t, d2, nil, []byte("bytes"))
+		c2.Close()
+	}
+	theirs := mustDraft(t, c, Base{ETag: "e", Size: 10}, 10)
+	if err := theirs.Retarget(to, over); !errors.Is(err, os.ErrInvalid) || theirs.Target() == to {
+		t.Errorf("a draft with bytes of its old base: %v", err)
 	}
 }

@@ -108,6 +108,12 @@ func rebaseRecord(b Base, clean bool) record {
 	return record{recRebase, appendBool(appendBase(nil, b), clean)}
 }
 
+func targetRecord(t Target) record { return record{recTarget, appendTarget(nil, t)} }
+
+func retargetRecord(t Target, b Base) record {
+	return record{recTarget, appendBase(appendTarget(nil, t), b)}
+}
+
 func sizeRecord(size int64) record {
 	return record{recSize, binary.LittleEndian.AppendUint64(nil, uint64(size))}
 }
@@ -150,6 +156,10 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.clean = false
 	case recTarget:
 		s.target = d.target()
+		if len(d.b) > 0 { // and what it replaces there
+			s.base, s.clean = d.base(), false
+			t.rebase(false)
+		}
 	case recAttrs:
 		s.attrs, s.clean = d.attrs(), false
 	case recState:

@@ -66,15 +66,19 @@ func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (don
 // either is safe at every moment: the journal that says so is on the disk before dst's draft goes. After an error all is as it was.
 func (f *FS) retarget(src, dst *node, d *cache.Draft, to spot) (err error) {
 	f.mu.Lock()
-	waits, base, was := src.queued != nil, cache.Base{}, d.Target()
+	waits, was, base := src.queued != nil, d.Target(), cache.Base{}
 	var other *cache.Draft
 	if dst != nil {
 		base, other = baseOf(dst.obj), dst.draft
 	}
 	f.mu.Unlock()
+	point := d.Retarget
+	if base.ETag == "" { // it replaces nothing
+		point = func(t cache.Target, _ cache.Base) error { return d.SetTarget(t) }
+	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.SetTarget(was), d.Rebase(cache.Base{}, ^uint64(0)))
+			err = errors.Join(err, point(was, cache.Base{}))
 		}
 	}()
 	if other != nil {
@@ -90,12 +94,7 @@ func (f *FS) retarget(src, dst *node, d *cache.Draft, to spot) (err error) {
 	}
 	t := was
 	t.Bucket, t.Key = to.at.bucket, to.key
-	if base.ETag != "" { // what it replaces is this version, and no other
-		err = d.Rebase(base, ^uint64(0))
-	}
-	if err == nil {
-		err = d.SetTarget(t)
-	}
+	err = point(t, base) // what it replaces is this version, and no other
 	if err == nil && (waits || other != nil) {
 		err = d.Persist()
 	}
