@@ -19,11 +19,18 @@ type Intent struct {
 	c    *Cache
 	name string // of its file
 	data []byte
+	fast bool // made by NewNote
 }
 
 // NewIntent keeps data over a crash and a power cut from when it returns until Drop.
 func (c *Cache) NewIntent(data []byte) (*Intent, error) {
 	i := &Intent{c: c, name: c.draftID()}
+	return i, i.Set(data)
+}
+
+// NewNote is NewIntent for what a power cut may lose: data is kept over the end of the daemon, without waiting for the disk.
+func (c *Cache) NewNote(data []byte) (*Intent, error) {
+	i := &Intent{c: c, name: c.draftID(), fast: true}
 	return i, i.Set(data)
 }
 
@@ -57,16 +64,17 @@ func (i *Intent) Data() []byte { return slices.Clone(i.data) }
 
 func (i *Intent) file() string { return filepath.Join(intentsDir, i.name) }
 
-// Set replaces the data, durably; after an error the data that was there before is kept.
+// Set replaces the data, of an intent durably; after an error the data that was there before is kept.
 func (i *Intent) Set(data []byte) error {
 	part := i.file() + ".tmp"
 	err := i.write(part, data)
 	if err == nil {
 		err = os.Rename(i.c.folder.path(part), i.c.folder.path(i.file()))
 	}
-	if err == nil {
+	switch {
+	case err == nil && !i.fast:
 		err = errors.Join(i.c.folder.syncNames(), syncDir(i.c.folder.path(intentsDir)))
-	} else {
+	case err != nil:
 		err = errors.Join(err, i.c.folder.remove(part))
 	}
 	if err != nil {
@@ -83,7 +91,7 @@ func (i *Intent) write(name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(append(binary.LittleEndian.AppendUint32(nil, checksum(data)), data...))
-	if err == nil {
+	if err == nil && !i.fast {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

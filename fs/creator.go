@@ -57,10 +57,10 @@ func withoutSetID(mode uint32) uint32 {
 // DropSetID takes the set-user and set-group bits of a file away, as a write by somebody else than root does.
 func (f *FS) DropSetID(id uint64) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	n := f.nodes[id]
-	if n == nil || n.kind != kindFile || !n.at.hasMode || n.at.mode&setID == 0 {
-		return
+	unsent := n != nil && n.kind == kindFile && n.at.hasMode && n.at.mode&setID != 0 && f.changeAttrs(n, Change{DropSetID: true})
+	f.mu.Unlock()
+	if unsent {
+		f.noteAttrs(n)
 	}
-	f.changeAttrs(n, Change{DropSetID: true})
 }

@@ -86,7 +86,7 @@ func TestCrashWhileADirectoryMoves(t *testing.T) {
 			}
 			w.stop()
 			w.start()
-			if left := w.f.leftMoves(); len(left) > 0 {
+			if left := w.f.leftIntents(); len(left) > 0 {
 				t.Errorf("the journal still has %+v", left)
 			}
 		})
@@ -104,7 +104,7 @@ func TestResumeReplacesNothing(t *testing.T) {
 	w.remotePut("e/f1", []byte("another's"))
 	w.stop()
 	w.start()
-	w.eventually(func() bool { return len(w.f.leftMoves()) == 0 })
+	w.eventually(func() bool { return len(w.f.leftIntents()) == 0 })
 	if got := w.srv.Keys("data"); !slices.Equal(got, []string{"d/f1", "e/f0", "e/f1", "e/f2"}) || string(w.object("e/f1")) != "another's" {
 		t.Errorf("keys %q, e/f1 has %q", got, w.object("e/f1"))
 	}
@@ -131,7 +131,7 @@ func TestOldMoveIsLeft(t *testing.T) {
 			w.start(c.o)
 			w.stop()
 			w.start(c.o)
-			if left := w.f.leftMoves(); len(left) != c.left {
+			if left := w.f.leftIntents(); len(left) != c.left {
 				t.Errorf("left: %+v", left)
 			}
 			if got := w.srv.Keys("data"); !slices.Equal(got, []string{"d/f0"}) {
@@ -191,7 +191,7 @@ func TestCopyWithoutAnAnswer(t *testing.T) {
 		if got := w.srv.Keys("data"); len(got) != n || !strings.HasPrefix(got[0], "d/") {
 			t.Errorf("of %d: keys %q", n, got)
 		}
-		if left := w.f.leftMoves(); len(left) > 0 {
+		if left := w.f.leftIntents(); len(left) > 0 {
 			t.Errorf("the journal still has %+v", left)
 		}
 	}

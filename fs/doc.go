@@ -55,7 +55,8 @@
 // version is still the one that was opened; else close fails with ESTALE, the other's version keeps the name, and the draft is kept for
 // `allasfs recover`. A draft that could not be sent for any other reason stays in place and is tried again at the next close, at Sync and at Close.
 // Attributes that are changed after the close follow within seconds by a copy of the object onto itself, are tried again until the store takes or refuses
-// them, and are told by Status until then. They are not journalled: a crash before that loses them, never bytes.
+// them, and are told by Status until then. Until then they are in the journal, too (attrNote): after a crash the next mount sends them, if the version that
+// they were set on is still there. A power cut within that time may lose them, never bytes; fsync(2) sends them.
 //
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
 // written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
@@ -107,7 +108,7 @@
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it, and for a directory's marker and its removal. Reads and stat
 //     take none: they never wait for an upload. Who needs two takes that of the lower node id first (FS.together)
-//   - node.appending, loan.mu, node.drafting: over local disk I/O
+//   - node.appending, loan.mu, noted.mu, node.drafting: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
 //   - listing.mu, warming.mu

@@ -111,6 +111,7 @@ type FS struct {
 	idle     []*node               // that the kernel forgot, in that order; see keepIdle
 	finished []*walker             // that looked ahead to the end of a directory, the latest last
 	moves    map[*dirMove]struct{} // directories that are being renamed
+	notes    map[*node]*noted      // files of whose attributes the journal tells
 	sweeps   []*sweep              // tree walks that are followed, the newest last
 	closed   bool                  // no new work is taken
 	ended    bool                  // Close waits for the last goroutines: none may be added to wg
@@ -166,6 +167,7 @@ func New(o Options) (*FS, error) {
 		watching: make(map[*node]struct{}),
 		copies:   make(map[string]*cache.Draft),
 		moves:    make(map[*dirMove]struct{}),
+		notes:    make(map[*node]*noted),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),
@@ -183,7 +185,7 @@ func New(o Options) (*FS, error) {
 	}
 	f.loadAttrs(o.AttrFile, known)
 	f.adoptDrafts()
-	f.adoptMoves()
+	f.adoptIntents()
 	f.wg.Add(2)
 	go f.runLater()
 	go f.runQueue()

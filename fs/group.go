@@ -14,12 +14,12 @@ type Group struct {
 	all map[*FS]struct{}
 
 	claimed map[*cache.Draft]struct{} // drafts of earlier mounts that one of them takes care of
-	moves   map[string]struct{}       // renames that an earlier mount left, by the old name, that one of them takes care of
+	intents map[string]struct{}       // what else an earlier mount left, by name, that one of them takes care of
 }
 
 // NewGroup makes a group, of that many mounted file systems.
 func NewGroup(of int) *Group {
-	return &Group{of: max(of, 1), all: make(map[*FS]struct{}), claimed: make(map[*cache.Draft]struct{}), moves: make(map[string]struct{})}
+	return &Group{of: max(of, 1), all: make(map[*FS]struct{}), claimed: make(map[*cache.Draft]struct{}), intents: make(map[string]struct{})}
 }
 
 // share is how much of what there is for one file system is for each of the group, least at the least. A nil group is one file system.
@@ -53,13 +53,24 @@ func (g *Group) claimMove(f *FS, m *dirMove) bool {
 	}
 	_, from := f.pathOfKey(m.intent.Bucket, m.intent.Prefix)
 	_, to := f.pathOfKey(m.intent.ToBucket, m.intent.ToPrefix)
-	if !from || !to {
-		return false
+	return from && to && g.claimIntent(m.from())
+}
+
+// claimAttrs is claim for attributes that an earlier mount left.
+func (g *Group) claimAttrs(f *FS, a *leftAttrs) bool {
+	if g == nil || g.of == 1 {
+		return true
 	}
+	_, shown := f.pathOfKey(a.note.Bucket, a.note.Key)
+	return shown && g.claimIntent(attrsKind+" of "+a.note.Bucket+"/"+a.note.Key)
+}
+
+// claimIntent tells whether nobody took care of what goes by that name.
+func (g *Group) claimIntent(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, taken := g.moves[m.from()]
-	g.moves[m.from()] = struct{}{}
+	_, taken := g.intents[name]
+	g.intents[name] = struct{}{}
 	return !taken
 }
 

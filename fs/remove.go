@@ -260,7 +260,8 @@ func (f *FS) removed(n *node, stored bool) {
 			f.childGone(parent)
 		}
 	}
-	n.unlinked, n.attrsUnsent = true, false
+	n.unlinked = true
+	f.attrsSettled(n)
 	had := n.draft
 	f.dequeue(n)
 	if n.handles == 0 {

@@ -49,21 +49,27 @@ func (f *FS) moveStates() []MoveState {
 	return all
 }
 
-// adoptMoves ends, in the background, the renames of directories that a crash cut short: nobody was told that they failed. The tree's gate is taken
-// before anybody else can have it, so that nothing is changed here before they are tried.
-func (f *FS) adoptMoves() {
+// leftIntent is something that an earlier mount began or promised, and that a crash cut short.
+type leftIntent interface {
+	// resume ends it; true when it is over, whatever became of it. The tree's gate is held whole.
+	resume(ctx context.Context) (over bool)
+}
+
+// adoptIntents ends, in the background, what a crash cut short, the renames of directories and attributes that were set: nobody was told that they failed. The
+// tree's gate is taken before anybody else can have it, so that nothing is changed here before they are tried.
+func (f *FS) adoptIntents() {
 	if f.o.ReadOnly {
 		return
 	}
-	moves := f.leftMoves()
-	if len(moves) == 0 || !f.tree.TryAcquire(whole) {
+	left := f.leftIntents()
+	if len(left) == 0 || !f.tree.TryAcquire(whole) {
 		return
 	}
 	f.spawn(func() {
-		for len(moves) > 0 {
-			moves = slices.DeleteFunc(moves, func(m *dirMove) bool { return f.resume(f.ctx, m) })
+		for len(left) > 0 {
+			left = slices.DeleteFunc(left, func(i leftIntent) bool { return i.resume(f.ctx) })
 			f.tree.Release(whole)
-			if len(moves) == 0 {
+			if len(left) == 0 {
 				return
 			}
 			select {
@@ -79,29 +85,51 @@ func (f *FS) adoptMoves() {
 	})
 }
 
-// leftMoves are the renames in the journal that are this file system's.
-func (f *FS) leftMoves() (moves []*dirMove) {
+// leftIntents are those in the journal that are this file system's, the oldest first.
+func (f *FS) leftIntents() (left []leftIntent) {
 	all, err := f.o.Cache.Intents()
 	if err != nil {
-		f.log.Error("the journal of renames", "err", err)
+		f.log.Error("the journal of what was begun", "err", err)
 	}
 	for _, kept := range all {
-		m := &dirMove{f: f, kept: kept, made: make(map[string]movedKey)}
-		if err := json.Unmarshal(kept.Data(), &m.intent); err != nil || m.intent.Store != f.o.Name || !f.o.Group.claimMove(f, m) {
+		var its struct {
+			Kind  string `json:"kind"` // "" = the rename of a directory
+			Store string `json:"store"`
+		}
+		if err := json.Unmarshal(kept.Data(), &its); err != nil || its.Store != f.o.Name {
 			continue
 		}
-		if time.Since(m.intent.Begun) > resumeWithin {
-			f.log.Warn("a rename that was cut short long ago is left as it is: look whether something is under both names", "from", m.from(), "to", m.to())
-			m.drop()
-			continue
+		switch its.Kind {
+		case "":
+			if m := f.leftMove(kept); m != nil {
+				left = append(left, m)
+			}
+		case attrsKind:
+			if a := f.leftAttrs(kept); a != nil {
+				left = append(left, a)
+			}
 		}
-		moves = append(moves, m)
 	}
-	return moves
+	return left
 }
 
-// resume ends a rename; true when it is over, whatever became of it. The tree's gate is held whole.
-func (f *FS) resume(ctx context.Context, m *dirMove) (over bool) {
+// leftMove is the rename that kept tells of; nil where it is none of this file system, or an old one.
+func (f *FS) leftMove(kept *cache.Intent) *dirMove {
+	m := &dirMove{f: f, kept: kept, made: make(map[string]movedKey)}
+	if err := json.Unmarshal(kept.Data(), &m.intent); err != nil || !f.o.Group.claimMove(f, m) {
+		return nil
+	}
+	if time.Since(m.intent.Begun) > resumeWithin {
+		f.log.Warn("a rename that was cut short long ago is left as it is: look whether something is under both names", "from", m.from(), "to", m.to())
+		m.drop()
+		return nil
+	}
+	return m
+}
+
+// resume implements leftIntent.
+func (m *dirMove) resume(ctx context.Context) (over bool) {
+	f := m.f
 	f.showMove(m)
 	defer f.hideMove(m)
 	keys, skipped, err := m.copyAll(ctx)
@@ -110,7 +138,7 @@ func (f *FS) resume(ctx context.Context, m *dirMove) (over bool) {
 		f.retargetLeft(m.intent)
 		err = m.deleteSources(ctx, keys)
 	}
-	f.movedBehind(m.intent)
+	f.changedBehind(m.intent.Bucket, func(key string) bool { return strings.HasPrefix(key+"/", m.intent.Prefix) })
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -153,8 +181,8 @@ func (f *FS) retargetLeft(i moveIntent) {
 	}
 }
 
-// movedBehind lets the names below a directory that was renamed behind the nodes' back be looked up anew.
-func (f *FS) movedBehind(i moveIntent) {
+// changedBehind lets names whose objects were changed behind the nodes' back be looked up anew.
+func (f *FS) changedBehind(bucket string, is func(key string) bool) {
 	f.mu.Lock()
 	type gone struct {
 		parent uint64
@@ -169,7 +197,7 @@ func (f *FS) movedBehind(i moveIntent) {
 		if n.parent == nil || n.unsent() {
 			continue
 		}
-		if bucket, key := f.keyOf(n); bucket == i.Bucket && strings.HasPrefix(key+"/", i.Prefix) {
+		if b, key := f.keyOf(n); b == bucket && is(key) {
 			all = append(all, gone{n.parent.id, n.name})
 			f.leave(n)
 		}

@@ -27,7 +27,7 @@ func (f *FS) sendAttrs(ctx context.Context, n *node) error {
 func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 	f.mu.Lock()
 	if !n.attrsUnsent || n.draft != nil || n.parent == nil || !n.obj.exists || n.obj.large {
-		n.attrsUnsent = false
+		f.attrsSettled(n)
 		f.mu.Unlock()
 		return nil
 	}
@@ -36,7 +36,7 @@ func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 	at, err := f.fullAttrs(ctx, v.Bucket, v.Key, o, at)
 	var now s3.Object
 	if err == nil {
-		now, err = f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
+		now, err = f.replaceAttrs(ctx, v, at)
 	}
 	if err == nil {
 		f.attrsSent(n, v, now, at, seq)
@@ -45,7 +45,7 @@ func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 	final := ctx.Err() == nil && isFinal(err)
 	f.mu.Lock()
 	if final {
-		n.attrsUnsent = false
+		f.attrsSettled(n)
 	} else {
 		f.schedule(n)
 	}
@@ -54,6 +54,11 @@ func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 		f.record("set attributes", path, err)
 	}
 	return err
+}
+
+// replaceAttrs makes at the attributes of v, which are all that it has: a copy onto itself, as long as v is what is there.
+func (f *FS) replaceAttrs(ctx context.Context, v s3.Version, at knownAttrs) (s3.Object, error) {
+	return f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
 }
 
 // isFinal tells the store's answers that trying again does not change: another version is there, none is, or it is not allowed.

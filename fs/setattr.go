@@ -60,24 +60,40 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 			return Attr{}, err
 		}
 	}
+	a, unsent := f.setOthers(n, c)
+	if unsent {
+		f.noteAttrs(n)
+	}
+	return a, nil
+}
+
+// setOthers changes what c names, but for the size; unsent tells that the store has to hear of it.
+func (f *FS) setOthers(n *node, c Change) (a Attr, unsent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isEcho(n, c) {
 		if !c.DropSetID {
-			return f.attrOf(n), nil
+			return f.attrOf(n), false
 		}
 		c = Change{DropSetID: true}
 	}
-	f.changeAttrs(n, c)
-	return f.attrOf(n), nil
+	unsent = f.changeAttrs(n, c)
+	return f.attrOf(n), unsent
 }
 
-// changeAttrs changes what c names, but for the size, and sees that the store gets it; needs f.mu.
-func (f *FS) changeAttrs(n *node, c Change) {
-	if f.setAttrs(n, c) && n.kind != kindDir && n.draft == nil && n.obj.exists && n.parent != nil {
-		n.attrsUnsent = true
-		f.schedule(n)
+// changeAttrs changes what c names, but for the size, and sees that the store gets it, if it has to; needs f.mu.
+func (f *FS) changeAttrs(n *node, c Change) (unsent bool) {
+	return f.setAttrs(n, c) && f.sendLater(n)
+}
+
+// sendLater sees that n's attributes, which were changed, get to the store without the bytes, if that is how; the caller notes them. Needs f.mu.
+func (f *FS) sendLater(n *node) bool {
+	if n.kind == kindDir || n.draft != nil || !n.obj.exists || n.parent == nil {
+		return false
 	}
+	n.attrsUnsent = true
+	f.schedule(n)
+	return true
 }
 
 // isEcho tells whether c is but the kernel's own idea of when a change of size happened that is in the store already; needs f.mu.
@@ -142,7 +158,7 @@ func (f *FS) setAttrs(n *node, c Change) bool {
 
 // attrsStored makes at, which the store now holds, the attributes of n; a Setattr since seq stays and is sent by and by. Needs f.mu.
 func (f *FS) attrsStored(n *node, at knownAttrs, seq uint64) {
-	n.attrsUnsent = false
+	f.attrsSettled(n)
 	if n.attrsSeq != seq {
 		at = at.with(n.at)
 		if n.parent != nil && !n.unlinked {

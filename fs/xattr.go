@@ -207,31 +207,36 @@ func (f *FS) editXattr(ctx context.Context, id uint64, name string, flags uint32
 	if _, err := f.attrsKnown(ctx, n); err != nil {
 		return err
 	}
+	unsent, err := f.setEdit(n, name, flags, e)
+	if unsent {
+		f.noteAttrs(n)
+	}
+	return err
+}
+
+// setEdit sets or removes an attribute of a file whose attributes are known; unsent tells that the store has to hear of it.
+func (f *FS) setEdit(n *node, name string, flags uint32, e edit) (unsent bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n.obj.exists && !n.at.known { // it became another version meanwhile
-		return syscall.ESTALE
+		return false, syscall.ESTALE
 	}
 	was, has := n.at.user()[name]
 	switch {
 	case has && flags&xattrCreate != 0:
-		return os.ErrExist
+		return false, os.ErrExist
 	case !has && flags&xattrReplace != 0:
-		return syscall.ENODATA
+		return false, syscall.ENODATA
 	case has && !e.gone && was == e.value:
-		return nil
+		return false, nil
 	}
 	at := n.at.edited(name, e)
 	if !e.gone && metaSize(at.encode()) > maxMeta {
-		return syscall.ENOSPC
+		return false, syscall.ENOSPC
 	}
 	n.at = at
 	n.attrsSeq++
-	if n.draft == nil && n.obj.exists && n.parent != nil {
-		n.attrsUnsent = true
-		f.schedule(n)
-	}
-	return nil
+	return f.sendLater(n), nil
 }
 
 // checkXattr tells whether name can be set at all.
