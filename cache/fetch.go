@@ -91,8 +91,9 @@ func (c *Cache) run(ft *fetch) {
 	}
 	c.end(ft, err)
 	c.dispatch()
+	d := c.letGo(ft.v, 0, 1)
 	c.mu.Unlock()
-	c.unopen(ft.v, 0, 1)
+	c.closeFiles(ft.v, d)
 }
 
 // receive asks the source and hands on each piece as it comes, the last one when it is sure to be the last.

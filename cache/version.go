@@ -159,14 +159,24 @@ func (v *version) wipe() {
 // unopen gives back an open or a hold; the last one closes the files.
 func (c *Cache) unopen(v *version, opens, holds int) {
 	c.mu.Lock()
+	d := c.letGo(v, opens, holds)
+	c.mu.Unlock()
+	c.closeFiles(v, d)
+}
+
+// letGo is unopen but for the files, which it returns for closeFiles. The caller holds Cache.mu, and wakes those who wait for what gave the hold back only
+// then: they find the version out of use.
+func (c *Cache) letGo(v *version, opens, holds int) *diskFile {
 	v.opens -= opens
 	v.holds -= holds
 	if opens > 0 && v.opens == 0 {
 		c.cancelAhead(v, nil)
 		v.cursors, v.strides, v.starts = nil, nil, nil
 	}
-	d := c.settle(v)
-	c.mu.Unlock()
+	return c.settle(v)
+}
+
+func (c *Cache) closeFiles(v *version, d *diskFile) {
 	if d != nil {
 		c.seal(v, d)
 		d.close()

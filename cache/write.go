@@ -128,9 +128,10 @@ func (c *Cache) finishJob(j *job) {
 		b.job = nil
 	}
 	c.dispatch()
-	c.mu.Unlock()
+	d := c.letGo(j.v, 0, 1)
 	close(j.done)
-	c.unopen(j.v, 0, 1)
+	c.mu.Unlock()
+	c.closeFiles(j.v, d)
 }
 
 // writeBlocks writes what is still in memory of the job, each run of blocks at once.

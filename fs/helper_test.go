@@ -47,7 +47,7 @@ func newWorldOn(t testing.TB, e s3test.Endpoint, bucket string, change ...func(*
 
 func newStore(t testing.TB, e s3test.Endpoint) *s3.Client {
 	t.Helper()
-	store, err := s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, CAFile: e.CAFile, RetryFor: 5 * time.Second})
+	store, err := s3.New(s3.Config{Endpoint: e.URL, AccessKey: e.AccessKey, SecretKey: e.SecretKey, CAFile: e.CAFile, RetryFor: 5 * time.Second, Logger: toldIfFailed(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
