@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -301,15 +299,25 @@ func (m *dirMove) copyKeys(ctx context.Context, keys []movedKey) error {
 	return g.Wait()
 }
 
-// undo removes the copies of a rename that failed, also those whose making was not answered: nothing was under the new name before.
+// undo removes the copies of a rename that failed, also those whose making was not answered: nothing was under the new name before. A copy goes only where
+// a look shows that its source is there: another client may have renamed the directory, too, and have nothing else.
 func (m *dirMove) undo(ctx context.Context) {
-	var made []string
+	if !m.begun {
+		return
+	}
 	old, moved, _, err := m.compare(ctx)
-	for _, k := range slices.Concat(old, moved) {
+	if err != nil {
+		m.f.log.Error("the copies of a rename that failed stay", "path", m.to(), "err", err)
+		return
+	}
+	var made []string
+	for _, k := range moved {
 		made = append(made, k.to)
 	}
-	if err != nil {
-		made = slices.Collect(maps.Keys(m.made))
+	for _, k := range old {
+		if _, ours := m.made[k.to]; ours {
+			made = append(made, k.to)
+		}
 	}
 	if len(made) == 0 {
 		return
