@@ -69,6 +69,8 @@ type Draft struct {
 	// io is held for reading while bytes are written, and for writing by calls that change what bytes count. It comes before mu.
 	io sync.RWMutex
 
+	told atomic.Pointer[told] // what of d is asked for by who may not wait for mu; set under it
+
 	mu        sync.Mutex // guards the rest; the journal is written under it
 	d         describe
 	t         table
@@ -91,6 +93,7 @@ func (c *Cache) NewDraft(t Target, b Base, size int64, a Attrs) (*Draft, error) 
 	if err := d.create(size); err != nil {
 		return nil, fmt.Errorf("cache: new draft: %w", err)
 	}
+	d.tell()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -167,12 +170,18 @@ func (a Attrs) clone() Attrs { return Attrs{ContentType: a.ContentType, Meta: ma
 // ID names the draft in its folder, over restarts too.
 func (d *Draft) ID() string { return d.id }
 
-// Target is the object that the draft becomes.
-func (d *Draft) Target() Target {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.d.target
+// told is what a draft tells without waiting for a change of it, which may take the disk long.
+type told struct {
+	target Target
+	state  State
+	reason string
 }
+
+// tell needs mu, or a draft that nobody else has yet.
+func (d *Draft) tell() { d.told.Store(&told{d.d.target, d.d.state, d.d.reason}) }
+
+// Target is the object that the draft becomes. Like Size it waits for nothing.
+func (d *Draft) Target() Target { return d.told.Load().target }
 
 // SetTarget is a rename of the file.
 func (d *Draft) SetTarget(t Target) error {
@@ -194,6 +203,7 @@ func (d *Draft) Retarget(t Target, b Base) error {
 	}
 	d.t.rebase(false)
 	d.d.target, d.d.base, d.d.clean = t, b, false
+	d.tell()
 	return nil
 }
 
@@ -232,11 +242,10 @@ func (d *Draft) SetAttrs(a Attrs) error {
 	return nil
 }
 
-// State is where the draft stands, and why.
+// State is where the draft stands, and why. Like Size it waits for nothing.
 func (d *Draft) State() (State, string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.d.state, d.d.reason
+	t := d.told.Load()
+	return t.state, t.reason
 }
 
 // SetState succeeds on a full disk too: the journal keeps room for it.
@@ -280,6 +289,7 @@ func (d *Draft) change(r record, apply func()) error {
 		return err
 	}
 	apply()
+	d.tell()
 	return nil
 }
 

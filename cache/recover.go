@@ -75,6 +75,7 @@ func (c *Cache) recoverDraft(files stem, hasJournal, hasData bool) error {
 		return c.setAside(files, err)
 	}
 	d.durable = true
+	d.tell()
 	c.drafts[d.id] = d
 	c.draftUse += d.t.local
 	c.inlineUse += int64(len(d.d.inline.mem))

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 
 	"allasfs/cache"
@@ -74,7 +76,7 @@ func (f *FS) copyRange(n *node, d *cache.Draft, v s3.Version, from, off, count i
 	o := cache.Origin{Bucket: v.Bucket, Key: v.Key, Base: cache.Base{ETag: v.ETag, Size: v.Size}}
 	err := d.CopyFrom(o, f.originFile(o), from, off, count)
 	f.mu.Lock()
-	f.copies[d.ID()] = d // before the source's gate is given back: who takes the source away looks here
+	f.copies[d.ID()] = &copying{d} // before the source's gate is given back: who takes the source away looks here
 	f.mu.Unlock()
 	f.wrote(n, d, off, count)
 	if errors.Is(err, cache.ErrOrigin) {
@@ -107,7 +109,7 @@ func (f *FS) openOrigin(d *cache.Draft) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.copies[d.ID()] = d
+	f.copies[d.ID()] = &copying{d}
 }
 
 // wholeCopy is the version that a draft is a copy of, from the first byte to the last.
@@ -152,24 +154,35 @@ func (f *FS) holds(ctx context.Context, t cache.Target, o s3.PutOptions) error {
 	return err
 }
 
+// copying is a draft that held ranges of another object when this was made.
+type copying struct{ d *cache.Draft }
+
+// forgetCopy forgets that a draft held ranges of another object, unless it has got some again.
+func (f *FS) forgetCopy(c *copying) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.copies[c.d.ID()] == c {
+		delete(f.copies, c.d.ID())
+	}
+}
+
 func isKey(key string) func(string) bool { return func(k string) bool { return k == key } }
 
 // settleCopies brings the bytes of objects that are about to go or to be replaced to the drafts that hold ranges of them. What another client replaced
 // before cannot be had, and is no error here: who closes such a draft is told.
 func (f *FS) settleCopies(ctx context.Context, bucket string, match func(key string) bool) error {
-	var of []*cache.Draft
 	f.mu.Lock()
-	for id, d := range f.copies {
-		o, ok := d.Origin()
-		switch {
-		case !ok:
-			delete(f.copies, id)
-		case o.Bucket == bucket && match(o.Key):
-			of = append(of, d)
-		}
-	}
+	copies := slices.Collect(maps.Values(f.copies))
 	f.mu.Unlock()
-	for _, d := range of {
+	for _, c := range copies { // asked without the lock: a change of a draft may take the disk long
+		d := c.d
+		o, ok := d.Origin()
+		if !ok {
+			f.forgetCopy(c)
+		}
+		if !ok || o.Bucket != bucket || !match(o.Key) {
+			continue
+		}
 		err := d.Settle(ctx)
 		if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 			f.log.Warn("a file that was copied from another cannot be sent: another client changed that one", "bucket", bucket, "key", d.Target().Key, "err", err)

@@ -100,7 +100,7 @@ type FS struct {
 	earlies  map[string]*early       // uploads of files that are still being written, by draft id
 	loans    map[*cache.Draft]*loan  // lent files by the draft that changed them last
 	watching map[*node]struct{}      // files that programs may write by mappings past the daemon, see loan
-	copies   map[string]*cache.Draft // drafts that hold ranges of another object, and some that no longer do, by id
+	copies   map[string]*copying     // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
@@ -165,7 +165,7 @@ func New(o Options) (*FS, error) {
 		earlies:  make(map[string]*early),
 		loans:    make(map[*cache.Draft]*loan),
 		watching: make(map[*node]struct{}),
-		copies:   make(map[string]*cache.Draft),
+		copies:   make(map[string]*copying),
 		moves:    make(map[*dirMove]struct{}),
 		notes:    make(map[*node]*noted),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},

@@ -50,11 +50,12 @@ func (h *Handle) Direct() bool {
 		return false
 	}
 	h.f.mu.Lock()
-	defer h.f.mu.Unlock()
-	if h.n.draft == nil {
-		return h.n.obj.size > 0
+	d, size := h.n.draft, h.n.obj.size
+	h.f.mu.Unlock()
+	if d == nil {
+		return size > 0
 	}
-	return slices.ContainsFunc(h.n.draft.Pieces(), func(p cache.Piece) bool { return p.Kind == cache.FromBase })
+	return slices.ContainsFunc(d.Pieces(), func(p cache.Piece) bool { return p.Kind == cache.FromBase })
 }
 
 // used notes that the kernel uses the handle, and so has dropped the pages that its open told it to. Until then every other open has to tell it
