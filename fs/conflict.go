@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"allasfs/cache"
 	"allasfs/s3"
@@ -30,6 +31,9 @@ func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.Pu
 			return there, true, nil
 		}
 	}
+	if isConflict(err) && o.IfNoneMatch && strings.HasSuffix(d.Target().Key, "/") {
+		sent, err = f.storeOverMarker(ctx, d, path, err)
+	}
 	for tries := 0; f.o.Overwrite && lost(d, err) && tries < overwriteTries; tries++ {
 		if o, err = f.conditionNow(ctx, d); err == nil {
 			f.log.Warn("what another client has changed meanwhile is replaced", "path", path, "its etag", o.IfMatch)
@@ -37,6 +41,19 @@ func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.Pu
 		}
 	}
 	return sent, false, err
+}
+
+// storeOverMarker sends a new file whose key is that of its directory's marker, and which met that: the marker is no file that another client has made.
+func (f *FS) storeOverMarker(ctx context.Context, d *cache.Draft, path string, met error) (s3.Object, error) {
+	t := d.Target()
+	h, err := f.o.Store.Head(ctx, t.Bucket, t.Key)
+	if err != nil && !isNotExist(err) {
+		return s3.Object{}, err
+	}
+	if h.Size > 0 || h.Large != s3.NotLarge {
+		return s3.Object{}, met
+	}
+	return f.store(ctx, d, path, condition(cache.Base{ETag: h.ETag}))
 }
 
 // lost tells whether err of sending a draft means that another client was first: its version, or the removal, came between.
