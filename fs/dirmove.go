@@ -19,10 +19,7 @@ import (
 	"allasfs/s3"
 )
 
-const (
-	movePasses  = 4    // over a directory that others change while it is renamed
-	deleteChunk = 4000 // sources that are removed between two looks at the progress
-)
+const movePasses = 4 // over a directory that others change while it is renamed
 
 // Phases of a dirMove.
 const (
@@ -90,19 +87,34 @@ func (m *dirMove) end(ctx context.Context) {
 	m.drop()
 }
 
-// run copies, looks whether every copy is there, and removes the sources. copied: moved is what is under the new name, also when sources could not be removed;
-// else nothing is there that was not before.
+// run copies, looks whether every copy is there, and removes the sources, as long as it finds some that another client changed meanwhile. copied: moved is what
+// is under the new name, also when sources could not be removed; else nothing is there that was not before.
 func (m *dirMove) run(ctx context.Context) (moved []movedKey, copied bool, err error) {
-	moved, _, err = m.copyAll(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
+	for range movePasses {
+		now, _, err := m.copyAll(ctx)
+		if err != nil && !copied && ctx.Err() == nil {
 			m.undo(ctx)
 		}
-		return nil, false, err
+		if err != nil {
+			return moved, copied, err
+		}
+		if !copied {
+			m.phase(moveDeleting)
+			m.f.retargetLeft(m.intent)
+		}
+		copied = true
+		changed, err := m.deleteSources(ctx, now)
+		moved = append(moved, now...)
+		if err != nil || changed == 0 {
+			return moved, true, err
+		}
 	}
-	m.phase(moveDeleting)
-	m.f.retargetLeft(m.intent)
-	return moved, true, m.deleteSources(ctx, moved)
+	return moved, true, m.restless()
+}
+
+// restless is the error for a directory that does not stand still.
+func (m *dirMove) restless() error {
+	return fmt.Errorf("another client changes %s: %w", m.from(), syscall.EBUSY)
 }
 
 // phase writes down what is done from now on.
@@ -134,7 +146,7 @@ func (m *dirMove) copyAll(ctx context.Context) (moved []movedKey, skipped int, e
 			return nil, 0, s3.ErrNotEmpty
 		case m.anew && foreign > 0:
 			return nil, 0, fmt.Errorf("another client writes to %s: %w", m.to(), os.ErrExist)
-		case len(todo) == 0 || m.intent.Phase == moveDeleting:
+		case len(todo) == 0 || !m.anew && m.intent.Phase == moveDeleting:
 			return moved, foreign + len(todo), nil
 		}
 		m.total.Store(int64(len(todo) + len(moved)))
@@ -143,7 +155,7 @@ func (m *dirMove) copyAll(ctx context.Context) (moved []movedKey, skipped int, e
 			return nil, 0, err
 		}
 	}
-	return nil, 0, fmt.Errorf("another client changes %s: %w", m.from(), syscall.EBUSY)
+	return nil, 0, m.restless()
 }
 
 // compare lists both prefixes: todo has no copy, or an old one of this run; moved has one; of foreign sources something else has the new name.
@@ -325,32 +337,4 @@ func (m *dirMove) undo(ctx context.Context) {
 	if failed, derr := m.f.o.Store.DeleteMany(ctx, m.intent.ToBucket, made); derr != nil || len(failed) > 0 {
 		m.f.log.Error("remove the copies of a rename that failed", "path", m.to(), "copies", len(made), "left", len(failed), "err", derr)
 	}
-}
-
-// deleteSources removes what has been copied.
-func (m *dirMove) deleteSources(ctx context.Context, keys []movedKey) error {
-	m.total.Store(int64(len(keys)))
-	m.done.Store(0)
-	m.f.persistEnds()
-	var errs []error
-	for len(keys) > 0 && len(errs) == 0 {
-		n := min(deleteChunk, len(keys))
-		names := make([]string, n)
-		for i, k := range keys[:n] {
-			names[i] = k.from.Key
-		}
-		failed, err := m.f.o.Store.DeleteMany(ctx, m.intent.Bucket, names)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		for _, e := range failed {
-			if len(errs) > 3 {
-				break
-			}
-			errs = append(errs, e)
-		}
-		keys = keys[n:]
-		m.done.Add(int64(n))
-	}
-	return errors.Join(errs...)
 }

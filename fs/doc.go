@@ -69,7 +69,7 @@
 // brought to the drafts that hold them; when another client replaces it, the close fails with ESTALE unless the bytes are in the cache.
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied, and a listing of both names has shown every copy, before the
-// first source goes; what another client changes below it meanwhile is copied again, what it made under the new name is not replaced. Copies of a rename
+// first source goes; what another client changes below it meanwhile, also while they go, is copied again, what it made under the new name is not replaced. Copies of a rename
 // that failed are removed. The rename is in the journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before
 // anything else is changed there; what needs a choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the
 // local disk first and goes on working.

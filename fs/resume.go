@@ -136,7 +136,9 @@ func (m *dirMove) resume(ctx context.Context) (over bool) {
 	if err == nil {
 		m.phase(moveDeleting)
 		f.retargetLeft(m.intent)
-		err = m.deleteSources(ctx, keys)
+		var changed int
+		changed, err = m.deleteSources(ctx, keys)
+		skipped += changed
 	}
 	f.changedBehind(m.intent.Bucket, func(key string) bool { return strings.HasPrefix(key+"/", m.intent.Prefix) })
 	switch {
