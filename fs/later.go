@@ -226,7 +226,7 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 		f.schedule(n)
 	}
 	f.spoil(n)
-	if n.parent != nil {
+	if n.parent != nil && (marker || child) { // else another client has removed what kept it
 		f.note(n.parent, n.name, change{e: entry{dir: true, marker: n.plain}})
 		f.childStored(n.parent)
 	}

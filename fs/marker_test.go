@@ -3,6 +3,7 @@ package fs
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"allasfs/s3/s3test"
 )
@@ -45,5 +46,29 @@ func TestMarkerOfAnotherMount(t *testing.T) {
 				t.Errorf("the bucket holds %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// A directory that another client has emptied, by removing the file that this mount made in it, is not shown again when its marker is seen to.
+func TestDirectoryEmptiedElsewhere(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	w.remotePut("a", []byte("x"))
+	w.ok(w.mkdir("d"))
+	w.ok(w.create("d/b", []byte("x")))
+	w.ok(w.store.Delete(t.Context(), w.bucket, "d/b"))
+	h := must[*DirHandle](t)(w.f.OpenDir(t.Context(), RootID))
+	defer h.Release()
+	var got []string
+	for i := 0; ; i++ {
+		e, ok, err := h.Entry(t.Context(), i)
+		w.ok(err)
+		if !ok {
+			break
+		}
+		got = append(got, e.Name)
+		w.ok(w.f.doLater(t.Context(), time.Time{})) // the listing has begun
+	}
+	if !slices.Equal(got, []string{"a"}) {
+		t.Errorf("the directory shows %q", got)
 	}
 }

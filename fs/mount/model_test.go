@@ -198,7 +198,7 @@ func (x *machine) check(t *rapid.T) {
 		return nil
 	})
 	if err != nil {
-		fail(t, "walk: %v", err)
+		fail(t, "walk: %v\nlogged:\n%s\nthe last requests:%s", err, x.m.log.String(), x.lastRequests(20))
 	}
 	if !maps.Equal(seen, x.files) {
 		fail(t, "the mount shows\n%q, want\n%q", seen, x.files)
@@ -208,6 +208,15 @@ func (x *machine) check(t *rapid.T) {
 			fail(t, "object %s: %q, %v; want %q", p, got, err, text)
 		}
 	}
+}
+
+// lastRequests are those that the store got last, a line each.
+func (x *machine) lastRequests(n int) (text string) {
+	all := x.m.s3.Log()
+	for _, r := range all[max(0, len(all)-n):] {
+		text += fmt.Sprintf("\n%s %s/%s %s", r.Op, r.Bucket, r.Key, r.Query)
+	}
+	return text
 }
 
 func TestModel(t *testing.T) { checkModel(t, newMount(t, ttl(0)), 20) }
