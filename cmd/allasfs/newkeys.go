@@ -13,8 +13,8 @@ import (
 var errOtherProject = errors.New("nothing tells that the keys found now are of the same project: mount it again")
 
 // renewal looks for the keys of p anew, where they were found, for when the store refuses those. They have to be known to be of the same project, which
-// allas-conf may have replaced by another in the same file, or of the section that named says the user asked for; else only what goes with the same
-// access key is taken. nil where there are no keys, or they were handed over.
+// allas-conf may have replaced by another in the same file, or of the section that named says the user asked for, or made by what made the old ones; else only
+// what goes with the same access key is taken. nil where there are no keys, or they were handed over.
 func renewal(a access, named string, p *profile.Profile) func() (s3.Keys, error) {
 	if p.Anonymous || a.handed.profile != nil {
 		return nil
@@ -23,13 +23,16 @@ func renewal(a access, named string, p *profile.Profile) func() (s3.Keys, error)
 	o.Project, o.Profile = p.Project, named
 	if p.Project == "" && named == "" {
 		o.Project, o.Profile = a.Project, p.Name
+		if p.Maker != "" && p.From == p.Name { // of the environment, which is no section
+			o.Profile = a.Profile
+		}
 	}
 	return func() (s3.Keys, error) {
 		q, err := profile.Find(o)
 		if err != nil {
 			return s3.Keys{}, err
 		}
-		if q.Anonymous || q.Endpoint != p.Endpoint || q.Project != p.Project || p.Project == "" && named == "" && q.AccessKey != p.AccessKey {
+		if q.Anonymous || q.Endpoint != p.Endpoint || q.Project != p.Project || p.Project == "" && named == "" && q.AccessKey != p.AccessKey && (p.Maker == "" || q.Maker != p.Maker) {
 			return s3.Keys{}, fmt.Errorf("%w (%s)", errOtherProject, q.From)
 		}
 		return s3.Keys{Access: q.AccessKey, Secret: q.SecretKey, Token: q.SessionToken}, nil

@@ -65,7 +65,9 @@ func (f *finder) awsEntry(a awsFiles, name string) {
 	c := candidate{source: fromAWS, fallback: name == "default", Profile: Profile{Name: name, From: at.entry(s.name)}}
 	c.keys(s)
 	if c.AccessKey == "" && c.SecretKey == "" {
-		if c.process = a.conf[name].get("credential_process"); c.process != "" {
+		c.process = a.conf[name].get("credential_process")
+		c.identity = f.identityOf(a.conf[name].get("web_identity_token_file"), a.conf[name].get("role_arn"))
+		if c.process != "" || c.identity.tokenFile != "" {
 			at = a.confAt
 		}
 	}

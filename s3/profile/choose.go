@@ -138,7 +138,7 @@ func distinct(cs []candidate) []candidate {
 	var kept []candidate
 	for _, c := range cs {
 		i := slices.IndexFunc(kept, func(k candidate) bool {
-			return k.AccessKey == c.AccessKey && k.process == c.process && sameHost(k.Endpoint, c.Endpoint)
+			return k.AccessKey == c.AccessKey && k.process == c.process && k.identity == c.identity && sameHost(k.Endpoint, c.Endpoint)
 		})
 		switch {
 		case i < 0:

@@ -1,5 +1,6 @@
 // Package profile finds the credentials and the endpoint of a project where its users already have them: in what allas-conf, lumio-conf and the
-// stock S3 tools leave in a home directory. It reads files and the environment and nothing else: no network, no writes, no state.
+// stock S3 tools leave in a home directory. It reads files and the environment, writes nothing and has no state. It uses the network
+// for one thing: the token of a web identity is exchanged for keys, once for each call that takes it.
 //
 // # Order
 //
@@ -21,6 +22,7 @@
 //	                                  sections of type s3
 //	AWS                               ~/.aws/credentials ($AWS_SHARED_CREDENTIALS_FILE) and ~/.aws/config ($AWS_CONFIG_FILE), [x] in the one,
 //	                                  [profile x] in the other; endpoint_url, also in a services section
+//	                                  instead of keys a credential_process, or a web_identity_token_file with a role_arn
 //	s3cmd                             $S3CMD_CONFIG, ~/.s3cfg, ~/.s3cfg_NAME, ~/.s3cfg-NAME; host_base and use_https
 //	s3fs                              ~/.passwd-s3fs: KEY:SECRET and bucket:KEY:SECRET, one a line
 //	.allas_default                    os_project_name=…, with or without export and quotes

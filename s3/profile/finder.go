@@ -33,6 +33,7 @@ type candidate struct {
 	fallback bool   // what the source's own tool takes when nothing is named
 	named    bool   // its section or file is named after Project
 	process  string // command that prints the keys, "" = they are there
+	identity webIdentity
 	fault    string // why it cannot serve, or ""
 	open     string // warning that others can read its file, or ""
 }
@@ -78,7 +79,7 @@ func (f *finder) add(c candidate, at *file) {
 		c.open = at.open
 	}
 	switch {
-	case c.AccessKey == "" && c.SecretKey == "" && c.process != "":
+	case c.AccessKey == "" && c.SecretKey == "" && (c.process != "" || c.identity.tokenFile != ""):
 	case c.AccessKey == "" && c.SecretKey == "":
 		f.note(c.From, "no keys", false)
 		return

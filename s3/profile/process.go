@@ -12,12 +12,22 @@ const (
 	processDelay = time.Second // for what holds its output open when it has ended
 )
 
+// fetch gets the keys of an entry that does not hold them itself.
+func (c *candidate) fetch() error {
+	switch {
+	case c.process != "":
+		c.Maker = "process " + c.process
+		return c.run()
+	case c.identity.tokenFile != "":
+		c.Maker = "token " + c.identity.tokenFile + " for " + c.identity.role
+		return c.exchange()
+	}
+	return nil
+}
+
 // run gets the keys of an entry that names a credential_process, as the AWS tools do: by the shell, from its standard output. Neither its output nor its
 // words are quoted.
 func (c *candidate) run() error {
-	if c.process == "" {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), processLimit) // Find has no context: it waits for nothing else
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", c.process)

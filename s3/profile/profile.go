@@ -28,6 +28,7 @@ type Profile struct {
 	From         string   `json:"from"`               // file and section, "environment", "flags"
 	CAFile       string   `json:"ca_file,omitempty"`  // extra PEM roots, "" = the system's only
 	Warnings     []string `json:"warnings,omitempty"` // what the user should hear once
+	Maker        string   `json:"-"`                  // what made the keys, and makes others of the same project when they have ended; "" = they are permanent
 }
 
 // Find returns the first match in the order of the package documentation. The error is a *NotFoundError that lists what was looked at and says what
@@ -48,7 +49,7 @@ func Find(o Options) (*Profile, error) {
 	if c == nil {
 		return nil, f.notFound()
 	}
-	if err := c.run(); err != nil {
+	if err := c.fetch(); err != nil {
 		return nil, err
 	}
 	p := f.finish(*c)
@@ -78,7 +79,7 @@ func All(o Options) ([]Profile, []error) {
 	var ps []Profile
 	errs := f.faults()
 	for _, c := range cs {
-		if err := c.run(); err != nil {
+		if err := c.fetch(); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -25,7 +25,8 @@ func (s section) hasKeys() bool {
 // environment adds the keys of the environment, if one of them is set.
 func (f *finder) environment() {
 	id, secret := f.o.Env("AWS_ACCESS_KEY_ID"), f.o.Env("AWS_SECRET_ACCESS_KEY")
-	if id == "" && secret == "" {
+	identity := f.identityOfEnvironment()
+	if id == "" && secret == "" && identity.tokenFile == "" {
 		if f.o.Profile == "" {
 			f.note("environment", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set", false)
 		}
@@ -35,6 +36,8 @@ func (f *finder) environment() {
 		Name: "environment", From: "environment", AccessKey: id, SecretKey: secret, SessionToken: f.o.Env("AWS_SESSION_TOKEN"),
 	}}
 	switch {
+	case id == "" && secret == "":
+		c.identity, c.SessionToken = identity, ""
 	case id == "":
 		c.complain("AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not")
 	case secret == "":
