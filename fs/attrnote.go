@@ -1,8 +1,11 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -35,6 +38,7 @@ type noted struct {
 // noteAttrs brings what the journal says of n's attributes in line with what is unsent of them. No error: where the journal cannot be written, a crash within
 // the second that follows loses the change.
 func (f *FS) noteAttrs(n *node) {
+	f.attrsToDraft(n)
 	f.mu.Lock()
 	w := f.notes[n]
 	if w == nil && n.attrsUnsent {
@@ -61,6 +65,25 @@ func (f *FS) noteAttrs(n *node) {
 		delete(f.notes, n)
 		f.mu.Unlock()
 		f.dropNote(w.kept)
+	}
+}
+
+// attrsToDraft journals n's attributes with its draft, if that is one that the next mount would send after a crash.
+func (f *FS) attrsToDraft(n *node) {
+	n.drafting.Lock() // what was set last is written last
+	defer n.drafting.Unlock()
+	f.mu.Lock()
+	d, at := n.draft, n.at
+	f.mu.Unlock()
+	if d == nil {
+		return
+	}
+	if state, _ := d.State(); state != cache.StateClosed {
+		return
+	}
+	err := d.SetAttrs(cache.Attrs{ContentType: cmp.Or(at.contentType, d.Attrs().ContentType), Meta: at.encode()})
+	if err != nil && !errors.Is(err, os.ErrClosed) {
+		f.log.Warn("the journal cannot be written: a crash now would lose attributes that were just set", "key", d.Target().Key, "err", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func (f *FS) dropOld(keep time.Duration) {
 }
 
 // doLater does the work that is due at now, all of it for the zero time; deepest directories first, so that a directory whose child gets a marker
-// needs none. What failed is tried again later.
+// needs none; attributes many at a time. What failed is tried again later.
 func (f *FS) doLater(ctx context.Context, now time.Time) error {
 	if err := f.settling.Acquire(ctx, 1); err != nil {
 		return err
@@ -111,16 +111,22 @@ func (f *FS) doLater(ctx context.Context, now time.Time) error {
 	}
 	f.mu.Unlock()
 	slices.SortFunc(jobs, func(a, b job) int { return b.depth - a.depth })
+	var files []*node
 	var errs []error
 	for _, j := range jobs {
-		if j.n.kind == kindDir {
-			errs = append(errs, f.exclusively(ctx, j.n, func() error { return f.settle(ctx, j.n) }))
-		} else {
-			errs = append(errs, f.sendAttrs(ctx, j.n))
+		if j.n.kind != kindDir {
+			files = append(files, j.n)
+			continue
 		}
-		f.doneLater(j.n, errs[len(errs)-1])
+		err := f.exclusively(ctx, j.n, func() error { return f.settle(ctx, j.n) })
+		f.doneLater(j.n, err)
+		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, inParallel(files, func(n *node) error {
+		err := f.sendAttrs(ctx, n)
+		f.doneLater(n, err)
+		return err
+	}))...)
 }
 
 // doneLater ends one piece of scheduled work: what failed is tried again, after twice the time that it waited before, at most retryMost.

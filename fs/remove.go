@@ -140,7 +140,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 			}
 		}
 		if plain {
-			if err := f.o.Store.Delete(ctx, p.bucket, strings.TrimSuffix(p.prefix, "/")); err != nil {
+			if err := f.dropPlain(ctx, p); err != nil {
 				return err
 			}
 		}
@@ -166,6 +166,19 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 	}
 	f.leave(n)
 	return nil
+}
+
+// dropPlain removes the marker of a directory whose key has no slash, unless another client has made a file of it since it was listed.
+func (f *FS) dropPlain(ctx context.Context, p place) error {
+	key := strings.TrimSuffix(p.prefix, "/")
+	h, err := f.o.Store.Head(ctx, p.bucket, key)
+	if isNotExist(err) || err == nil && (h.Size > 0 || h.Large != s3.NotLarge) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.o.Store.Delete(ctx, p.bucket, key)
 }
 
 // Unlink removes a file or symbolic link. Handles that are open go on with its data. Of a Swift large object only the front object goes: its

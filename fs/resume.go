@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"allasfs/cache"
 )
 
@@ -67,7 +69,7 @@ func (f *FS) adoptIntents() {
 	}
 	f.spawn(func() {
 		for len(left) > 0 {
-			left = slices.DeleteFunc(left, func(i leftIntent) bool { return i.resume(f.ctx) })
+			left = f.resumeAll(left)
 			f.tree.Release(whole)
 			if len(left) == 0 {
 				return
@@ -83,6 +85,32 @@ func (f *FS) adoptIntents() {
 		}
 		f.tree.Release(whole)
 	})
+}
+
+// resumeAll returns those that are not over. Attributes go first, many at a time: what was set on a file below a directory that was being renamed has its old
+// name.
+func (f *FS) resumeAll(left []leftIntent) (again []leftIntent) {
+	var attrs, moves []leftIntent
+	for _, i := range left {
+		if _, is := i.(*leftAttrs); is {
+			attrs = append(attrs, i)
+		} else {
+			moves = append(moves, i)
+		}
+	}
+	over := make([]bool, len(attrs))
+	var g errgroup.Group
+	g.SetLimit(maxRequests)
+	for n, i := range attrs {
+		g.Go(func() error { over[n] = i.resume(f.ctx); return nil })
+	}
+	_ = g.Wait() // over has what came of them
+	for n, i := range attrs {
+		if !over[n] {
+			again = append(again, i)
+		}
+	}
+	return append(again, slices.DeleteFunc(moves, func(i leftIntent) bool { return i.resume(f.ctx) })...)
 }
 
 // leftIntents are those in the journal that are this file system's, the oldest first.

@@ -81,14 +81,17 @@ func (f *FS) setOthers(n *node, c Change) (a Attr, unsent bool) {
 	return f.attrOf(n), unsent
 }
 
-// changeAttrs changes what c names, but for the size, and sees that the store gets it, if it has to; needs f.mu.
+// changeAttrs changes what c names, but for the size, and sees that the store gets it, if it has to: then the caller notes it. Needs f.mu.
 func (f *FS) changeAttrs(n *node, c Change) (unsent bool) {
 	return f.setAttrs(n, c) && f.sendLater(n)
 }
 
-// sendLater sees that n's attributes, which were changed, get to the store without the bytes, if that is how; the caller notes them. Needs f.mu.
+// sendLater sees that n's attributes, which were changed, get to the store, with the bytes where those have to go; true: the caller notes them. Needs f.mu.
 func (f *FS) sendLater(n *node) bool {
-	if n.kind == kindDir || n.draft != nil || !n.obj.exists || n.parent == nil {
+	if n.kind != kindDir && n.draft != nil {
+		return true
+	}
+	if n.kind == kindDir || !n.obj.exists || n.parent == nil {
 		return false
 	}
 	n.attrsUnsent = true
@@ -164,6 +167,7 @@ func (f *FS) attrsStored(n *node, at knownAttrs, seq uint64) {
 		if n.parent != nil && !n.unlinked {
 			n.attrsUnsent = true
 			f.schedule(n)
+			f.spawn(func() { f.noteAttrs(n) })
 		}
 	}
 	n.at = at

@@ -16,28 +16,37 @@ func (f *FS) supersede(ctx context.Context, bucket, key string) (undo func(), er
 	old := f.leftFor(bucket, key)
 	undo = func() { f.letGo(old) }
 	for _, d := range old {
-		err := d.SetState(cache.StateConflict, "a file of this name was written, removed or renamed after this was written")
-		if err != nil && !errors.Is(err, os.ErrClosed) {
+		if err := f.supersedeOne(ctx, d); err != nil {
 			undo()
 			return func() {}, err
 		}
 	}
-	for _, d := range old { // who begins from now on finds the state
-		f.mu.Lock()
+	return undo, nil
+}
+
+// supersedeOne sees that a draft is not sent any more. A sending that failed at this moment may have written down the state that it found before.
+func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
+	for {
+		err := d.SetState(cache.StateConflict, "a file of this name was written, removed or renamed after this was written")
+		gone := errors.Is(err, os.ErrClosed)
+		if err != nil && !gone {
+			return err
+		}
+		f.mu.Lock() // who begins from now on finds the state
 		op := f.resends[d.ID()]
 		going := op != nil && op.going
 		f.mu.Unlock()
-		if !going {
-			continue
+		if going {
+			select {
+			case <-op.done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-		select {
-		case <-op.done:
-		case <-ctx.Done():
-			undo()
-			return func() {}, ctx.Err()
+		if state, _ := d.State(); gone || state != cache.StateClosed {
+			return nil
 		}
 	}
-	return undo, nil
 }
 
 // supersedeBoth is supersede for the two names of a rename.

@@ -32,7 +32,7 @@ func (f *FS) deleteLater(n *node, bucket, key string) bool {
 	f.mu.Lock()
 	many := f.unlinks.n >= unlinksFrom && time.Since(f.unlinks.last) <= unlinksGap
 	alone := n.draft == nil && n.handles == 0 && n.obj.exists && !n.obj.large && len(n.perhaps) == 0 && n.parent != nil
-	if !many || !alone || f.o.TTL == 0 || f.ended {
+	if !many || !alone || f.o.TTL == 0 || f.closed {
 		f.mu.Unlock()
 		return false
 	}

@@ -147,3 +147,26 @@ func TestFewRemovalsWait(t *testing.T) {
 		t.Errorf("after a pause: %v", got)
 	}
 }
+
+// TestNoRemovalIsPutOffAtTheEnd: an unlink(2) that is under way when the mount begins to end waits for the store: what is put off then would never go.
+func TestNoRemovalIsPutOffAtTheEnd(t *testing.T) {
+	w := newDirectory(t, 30)
+	must[[]string](t)(w.names("d"))
+	w.ok(w.f.settling.Acquire(t.Context(), 1)) // markers are another test's
+	w.remove(20)
+	w.ok(w.f.o.Store.FlushDeletes(t.Context()))
+	n := must[*node](t)(w.f.lookup(t.Context(), w.hold("d").ID, "f20"))
+	end := func(closed bool) {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		w.f.closed, w.f.unlinks = closed, unlinkRun{unlinksFrom, time.Now()}
+	}
+	end(true) // as Close begins
+	w.ok(w.f.exclusively(t.Context(), n, func() error { return w.f.removeFile(t.Context(), n) }))
+	if slices.Contains(w.srv.Keys("data"), "d/f20") {
+		t.Error("the removal was put off")
+	}
+	end(false)
+	w.f.unpin(n)
+	w.f.settling.Release(1)
+}
