@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -169,6 +170,15 @@ func (a Attrs) clone() Attrs { return Attrs{ContentType: a.ContentType, Meta: ma
 
 // ID names the draft in its folder, over restarts too.
 func (d *Draft) ID() string { return d.id }
+
+// Begun is when the draft was made, by this daemon or an earlier one, to the nanosecond by the clock of then: its ID. Zero for an ID that is no time.
+func (d *Draft) Begun() time.Time {
+	ns, err := strconv.ParseInt(d.id, 16, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}
 
 // told is what a draft tells without waiting for a change of it, which may take the disk long.
 type told struct {

@@ -56,6 +56,8 @@ type DraftState struct {
 	Size   int64  `json:"size"`
 	State  string `json:"state"` // open (a crash came before its close), closed (could not be sent yet), conflict
 	Reason string `json:"reason"`
+
+	Since time.Time `json:"since,omitzero"` // when the change that is not in the store began, before a crash too; zero = not known
 }
 
 // ErrorRecord is something that went wrong.
@@ -115,7 +117,7 @@ func (f *FS) draftState(d *cache.Draft) DraftState {
 	state, reason := d.State()
 	words := map[cache.State]string{cache.StateOpen: "open", cache.StateClosed: "closed", cache.StateConflict: "conflict"}
 	name, _ := f.pathOfKey(t.Bucket, t.Key)
-	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Name: name, Size: d.Size(), State: words[state], Reason: reason}
+	return DraftState{ID: d.ID(), Path: t.Bucket + "/" + t.Key, Name: name, Size: d.Size(), State: words[state], Reason: reason, Since: d.Begun()}
 }
 
 // recorded marks an error that status and the log have already.

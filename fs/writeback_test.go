@@ -46,9 +46,13 @@ func (w *world) stateOf(path string) string {
 // TestWriteBackCloses: close makes no request, everybody sees the file, and it is in the store soon, or at the latest after Sync, in one request.
 func TestWriteBackCloses(t *testing.T) {
 	w := newWorld(t, later)
+	begun := time.Now()
 	w.ok(w.mkdir("d"))
 	w.wantCounts(w.counts(func() {
 		w.ok(w.create("d/a", []byte("first")))
+		if d := w.f.Status().Drafts; len(d) != 1 || d[0].Since.Before(begun) || d[0].Since.After(time.Now()) {
+			t.Errorf("kept since then: %+v, begun %v", d, begun)
+		}
 		if got := string(must[[]byte](t)(w.read("d/a"))); got != "first" {
 			t.Errorf("read %q before it was sent", got)
 		}

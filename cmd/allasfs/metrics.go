@@ -4,6 +4,8 @@ package main
 // of Prometheus; see scripts/metrics for a dashboard and alert rules that use them.
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -61,6 +63,7 @@ func newMountMetrics(status func() fs.Status) *mountMetrics {
 	counter("cache_hit_bytes_total", "Bytes read from blocks that were in the cache.", func(s fs.Status) float64 { return float64(s.Cache.HitBytes) })
 	counter("read_bytes_total", "Bytes downloaded for reads.", func(s fs.Status) float64 { return float64(s.Cache.MissBytes) })
 	gauge("draft_bytes", "Bytes on disk of files that are not in the store.", func(s fs.Status) float64 { return float64(s.Cache.DraftBytes) })
+	gauge("draft_oldest_seconds", "Age of the oldest change that is kept and not in the store, from before a crash too; 0 = there is none.", oldestDraft)
 	gauge("queue_files", "Files that wait for their upload or are being sent.", func(s fs.Status) float64 { return float64(s.Queue.Files) })
 	gauge("queue_bytes", "Bytes of those files.", func(s fs.Status) float64 { return float64(s.Queue.Bytes) })
 	counter("uploaded_files_total", "Files that got to the store.", func(s fs.Status) float64 { return float64(s.Queue.DoneFiles) })
@@ -73,6 +76,17 @@ func newMountMetrics(status func() fs.Status) *mountMetrics {
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("allasfs_"+name, help, labels, nil)
+}
+
+// oldestDraft is how many seconds ago the oldest of the kept changes began, 0 = there is none; never less, whatever the clock did since.
+func oldestDraft(s fs.Status) float64 {
+	var age time.Duration
+	for _, d := range s.Drafts {
+		if !d.Since.IsZero() {
+			age = max(age, time.Since(d.Since))
+		}
+	}
+	return age.Seconds()
 }
 
 func oneIf(yes bool) float64 {

@@ -80,6 +80,26 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// The age of the oldest change is that of the draft that began first; a clock that was set back makes none younger than now.
+func TestMetricsOldestDraft(t *testing.T) {
+	now := time.Now()
+	hour := fs.DraftState{Since: now.Add(-time.Hour)}
+	for _, c := range []struct {
+		name     string
+		drafts   []fs.DraftState
+		from, to float64
+	}{
+		{"none", nil, 0, 0},
+		{"not known", []fs.DraftState{{}}, 0, 0},
+		{"from the future", []fs.DraftState{{Since: now.Add(1000 * time.Hour)}}, 0, 0},
+		{"oldest", []fs.DraftState{{Since: now.Add(-time.Minute)}, hour, {}}, 3600, 7200},
+	} {
+		if got := oldestDraft(fs.Status{Drafts: c.drafts}); got < c.from || got > c.to {
+			t.Errorf("%s: %v seconds", c.name, got)
+		}
+	}
+}
+
 // Profiles are served when they are asked for alone.
 func TestProfiles(t *testing.T) {
 	if status, _ := scrape(t, "127.0.0.1:0", "/debug/pprof/heap", false); status != http.StatusNotFound {

@@ -42,7 +42,17 @@ func (t traffic) since(was traffic) string {
 	}
 	rate := func(now, before int64) string { return human(int64(float64(max(now-before, 0))/seconds)) + "/s" }
 	requests := int64(float64(max(t.requests-was.requests, 0))/seconds + 0.5)
-	return fmt.Sprintf("%s down, %s up, %s from the cache, %s a second", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache), count(int(requests), "request"))
+	return fmt.Sprintf("%s down, %s up, %s from the cache%s, %s a second", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache), t.ratio(was),
+		count(int(requests), "request"))
+}
+
+// ratio tells how many of the bytes between two looks were in the cache; "" when there were none.
+func (t traffic) ratio(was traffic) string {
+	hit, miss := max(t.fromCache-was.fromCache, 0), max(t.down-was.down, 0)
+	if hit+miss == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d %%)", percent(hit, hit+miss))
 }
 
 // run shows what look finds until ctx ends, which is no error.
@@ -114,5 +124,9 @@ func (st state) oneLine() string {
 	if rate == "" {
 		rate = "since the beginning " + hits(s.Cache.Hits, s.Cache.Misses)
 	}
-	return fmt.Sprintf("%s  %s; %s waiting, %s", st.Mountpoint, rate, count(s.Queue.Files, "upload"), count(len(s.Errors), "error"))
+	line := fmt.Sprintf("%s  %s; %s waiting, %s", st.Mountpoint, rate, count(s.Queue.Files, "upload"), count(len(s.Errors), "error"))
+	if len(s.Errors) > 0 {
+		line += ", the last: " + oneLine(s.Errors[0].Path) + ": " + oneLine(s.Errors[0].Text)
+	}
+	return line
 }

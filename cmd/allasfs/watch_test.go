@@ -35,7 +35,7 @@ func TestWatchTellsRates(t *testing.T) {
 	want := []string{
 		"since the beginning",
 		"/gone  dead: its daemon has died",
-		"12:00:02  /m  2 MiB/s down, 1 MiB/s up, 3 MiB/s from the cache, 6 requests a second; 1 upload waiting, 0 errors",
+		"12:00:02  /m  2 MiB/s down, 1 MiB/s up, 3 MiB/s from the cache (60 %), 6 requests a second; 1 upload waiting, 0 errors",
 		"/gone",
 		"12:00:04  /m  0 B/s down, 0 B/s up, 0 B/s from the cache, 0 requests a second; 1 upload waiting, 0 errors",
 		"/gone",
@@ -47,6 +47,20 @@ func TestWatchTellsRates(t *testing.T) {
 		if !strings.Contains(lines[i], want[i]) {
 			t.Errorf("%q, want %q", lines[i], want[i])
 		}
+	}
+}
+
+// TestWatchTellsLastError: in plain words and on the one line that a mount has, whatever the file is called.
+func TestWatchTellsLastError(t *testing.T) {
+	states := at(0)[:1]
+	states[0].Report.Status.Errors = []fs.ErrorRecord{{Path: "b/new\nname", Text: "the quota is full: remove"}, {Path: "b/before", Text: "older"}}
+	var b bytes.Buffer
+	if err := (&watcher{w: &b}).show(states, time.Unix(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	if strings.Count(got, "\n") != 1 || !strings.Contains(got, "1 upload waiting, 2 errors, the last: \"b/new\\nname\": the") || !strings.HasSuffix(got, ": the quota is full: remove\n") {
+		t.Errorf("got %q", got)
 	}
 }
 
