@@ -52,7 +52,7 @@ func TestAnswersOfALongListing(t *testing.T) {
 				asked = l.read > 0 // past what is there
 				l.mu.Unlock()
 			}
-			l.finish(false, false, nil)
+			l.finish(marks{}, false, nil)
 		}()
 		w.srv.ResetCounts()
 		a, err := w.f.Lookup(t.Context(), RootID, nm)

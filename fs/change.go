@@ -7,6 +7,8 @@ type change struct {
 	seq  uint64
 	at   time.Time // when it was made here, or the store was asked
 	gone bool
+	// left: a directory that was removed without a look at the store, as its listing told that nothing else was in it (leafEmpty)
+	left bool
 	e    entry
 }
 

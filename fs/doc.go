@@ -78,6 +78,10 @@
 // second, go a thousand a request (s3.Client.DeleteLater), and every request that could miss them waits for them. A file whose removal the store then
 // refuses shows again, and the reason is recorded; of removals that were put off when the daemon was killed the files are still there.
 //
+// So is the removal of a directory from the ninth on (leafEmpty): one of files alone, whose fresh listing shows nothing that this mount has not removed since,
+// goes without a look at the store, its marker with the files. What another client has put there since the listing is not touched: it shows again after
+// Options.TTL, or when the directory above is removed, which is always looked at if it holds directories, and is not empty then.
+//
 // # Write-back
 //
 // With Options.WriteBack close(2) returns when the file is safe on the local disk: its draft is complete in the journal and both are flushed, those that

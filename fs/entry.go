@@ -23,15 +23,21 @@ func (e entry) object() object {
 	return object{exists: true, large: e.large, etag: e.etag, size: e.size, modified: time.Unix(0, e.modified)}
 }
 
+// marks are the markers that a listing of a directory has seen beside its entries.
+type marks struct {
+	own    bool // the directory's
+	folder bool // of Hadoop's, of any of its child directories
+}
+
 // merger turns the pages of a delimited listing, in key order, into the entries of one directory. An object and a prefix may share a name
 // (`file` beside `file/child`): keys such as `file-1` may lie between them, so an object is held back until no such prefix can follow.
 type merger struct {
-	place  place
-	marker bool                // the directory's own marker was seen
-	held   []s3.Object         // objects whose prefix may follow
-	conts  map[string]struct{} // continuation directories already told
-	told   []toldName          // that begin the present element
-	out    []entry
+	place place
+	marks marks
+	held  []s3.Object         // objects whose prefix may follow
+	conts map[string]struct{} // continuation directories already told
+	told  []toldName          // that begin the present element
+	out   []entry
 }
 
 // page takes one page and returns the entries that are certain now.
@@ -61,7 +67,7 @@ func (m *merger) end() []entry {
 func (m *merger) object(o s3.Object) {
 	m.release(o.Key)
 	if o.Key == m.place.list() && m.place.cont == "" && o.Size == 0 {
-		m.marker = true
+		m.marks.own = true
 		return
 	}
 	m.follow(o.Key[len(m.place.prefix):])

@@ -113,6 +113,6 @@ func (d *flatDir) collect(add func(*merger)) {
 // listing is what d holds, complete.
 func (d *flatDir) listing() *listing {
 	l := &listing{place: d.merger.place, started: d.started, seq: d.seq, entries: d.merger.out, more: make(chan struct{})}
-	l.finish(d.merger.marker, false, nil)
+	l.finish(d.merger.marks, false, nil)
 	return l
 }

@@ -50,7 +50,7 @@ func delimited(keys []s3.Object, p place, n int) ([]entry, bool) {
 		}
 	}
 	es = append(es, m.page(page)...)
-	return append(es, m.end()...), m.marker
+	return append(es, m.end()...), m.marks.own
 }
 
 // TestFlattenEqualsDelimited: whatever the keys, where the flat listing begins and how it is cut into pages, each directory that it tells has the entries, in their
@@ -110,8 +110,8 @@ func TestFlattenEqualsDelimited(t *testing.T) {
 				continue
 			}
 			es, marker := delimited(keys, place{bucket: "b", prefix: d}, rapid.IntRange(1, 5).Draw(t, "own page"))
-			if !slices.Equal(es, l.entries) || marker != l.marker {
-				t.Fatalf("%q: the flat listing tells\n%s (marker %v), its own\n%s (marker %v)", d, lines(l.entries), l.marker, lines(es), marker)
+			if !slices.Equal(es, l.entries) || marker != l.marks.own {
+				t.Fatalf("%q: the flat listing tells\n%s (marker %v), its own\n%s (marker %v)", d, lines(l.entries), l.marks.own, lines(es), marker)
 			}
 		}
 	})

@@ -41,6 +41,7 @@ func (m *merger) folder(o s3.Object) bool {
 	if !ok || o.Large != s3.NotLarge {
 		return false
 	}
+	m.marks.folder = true
 	file := false
 	for _, t := range m.told {
 		if t.elem != dir {

@@ -30,7 +30,7 @@ type listing struct {
 	done    bool
 	cut     bool // the limit was reached
 	err     error
-	marker  bool          // the directory has a marker
+	marks   marks
 	more    chan struct{} // closed and replaced when there is more, or done
 	readers int           // handles; when the last one goes, a listing that is not done stops
 	read    int           // the farthest entry that was asked for
@@ -131,13 +131,13 @@ func (l *listing) publish(es []entry) {
 	l.more = make(chan struct{})
 }
 
-func (l *listing) finish(marker, cut bool, err error) {
+func (l *listing) finish(seen marks, cut bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut { // nobody reads it any more
 		err = nil
 	}
-	l.done, l.cut, l.err, l.marker = true, l.cut || cut, err, marker
+	l.done, l.cut, l.err, l.marks = true, l.cut || cut, err, seen
 	if l.stop != nil {
 		l.stop()
 	}
@@ -191,15 +191,16 @@ func (f *FS) list(n *node, limit int) *listing {
 
 // fetchListing fills l, from the flat listing w if there is one that has it.
 func (f *FS) fetchListing(n *node, l *listing, w *sweep) {
-	var marker, cut bool
+	var seen marks
+	var cut bool
 	var err error
 	if flat := w.get(l.ctx, l.place.prefix); flat != nil {
 		l.publish(flat.entries)
-		marker = flat.marker
+		seen = flat.marks
 	} else {
-		marker, cut, err = f.fetchPages(l)
+		seen, cut, err = f.fetchPages(l)
 	}
-	l.finish(marker, cut, err)
+	l.finish(seen, cut, err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n.listing == l && l.complete() {
@@ -209,7 +210,7 @@ func (f *FS) fetchListing(n *node, l *listing, w *sweep) {
 
 // settle takes what a complete listing, which was begun when asked says, tells of its directory, and forgets the own changes that it shows; needs FS.mu.
 func (n *node) settle(l *listing, asked stamp) {
-	n.asked, n.marker = asked, l.marker
+	n.asked, n.marker = asked, l.marks.own
 	for nm, c := range n.changes {
 		if c.seq <= l.seq {
 			delete(n.changes, nm)
@@ -217,9 +218,9 @@ func (n *node) settle(l *listing, asked stamp) {
 	}
 }
 
-func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
+func (f *FS) fetchPages(l *listing) (seen marks, cut bool, err error) {
 	if l.place.bucket == "" {
-		return false, false, f.fetchBuckets(l)
+		return marks{}, false, f.fetchBuckets(l)
 	}
 	m := &merger{place: l.place}
 	o := s3.ListOptions{Prefix: l.place.list(), Delimiter: "/"}
@@ -227,22 +228,22 @@ func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
 	for n := 1; ; n++ {
 		page, err := f.o.Store.List(l.ctx, l.place.bucket, o)
 		if err != nil {
-			return false, false, err
+			return marks{}, false, err
 		}
 		describe := f.described
 		if l.limit > 0 {
 			describe = f.trueSizes // one name is looked for
 		}
 		if err := describe(l.ctx, l.place, page.Objects); err != nil {
-			return false, false, err
+			return marks{}, false, err
 		}
 		l.publish(m.page(page))
 		if page.Token == "" {
 			l.publish(m.end())
-			return m.marker, false, nil
+			return m.marks, false, nil
 		}
 		if n == l.limit {
-			return m.marker, true, nil
+			return m.marks, true, nil
 		}
 		o.Token = page.Token
 		if l.limit > 0 {
@@ -253,11 +254,11 @@ func (f *FS) fetchPages(l *listing) (marker, cut bool, err error) {
 			first = from
 		}
 		if err := l.wanted(); err != nil {
-			return false, false, err
+			return marks{}, false, err
 		}
 		if n >= rangesAfter && last != "" {
 			err := f.fetchRanges(l, m, newRanges(l.place.list(), first, last, page.Token))
-			return m.marker, false, err
+			return m.marks, false, err
 		}
 	}
 }

@@ -94,6 +94,7 @@ type node struct {
 
 	// directories
 	children map[string]*node  // known ones
+	was      *formerPlace      // where it was until it was removed without a look at the store; nil of all others
 	unsents  map[*node]bool    // children that may be unsent, and none that is unsent is missing: see markUnsent
 	changes  map[string]change // own changes that listings begun earlier do not show
 	listing  *listing          // the newest
@@ -109,6 +110,12 @@ type node struct {
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash
 	foreign  bool              // that somebody else wrote, which stays
 	plain    bool              // the store holds an empty object under its key without a slash, which means it too
+}
+
+// formerPlace is where a directory was.
+type formerPlace struct {
+	parent *node
+	name   string
 }
 
 func (f *FS) newRoot() *node {

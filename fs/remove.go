@@ -108,6 +108,7 @@ func (f *FS) isNamed(n *node, parent uint64, nm string) bool {
 
 // removeDir runs with n's gate held whole, or the tree's: a marker that is on its way would land after all was deleted.
 func (f *FS) removeDir(ctx context.Context, n *node) error {
+	begun := time.Now()
 	f.mu.Lock()
 	if n.parent == nil {
 		f.mu.Unlock()
@@ -119,8 +120,11 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 	}
 	p, born, plain := f.placeOf(n), n.empty, n.plain
 	top := f.placeOf(n.parent).bucket == ""
+	leaf := !top && f.leafEmpty(n, begun)
 	f.mu.Unlock()
+	left := leaf && f.removeLeaf(n)
 	switch {
+	case left:
 	case top:
 		if err := f.o.Store.RemoveBucket(ctx, p.bucket); err != nil {
 			return err
@@ -132,6 +136,9 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 			return err
 		}
 		if near.child {
+			f.mu.Lock()
+			n.showLeft()
+			f.mu.Unlock()
 			return s3.ErrNotEmpty
 		}
 		if near.marker {
@@ -160,11 +167,15 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 	}
 	n.held = false
 	touch(parent)
-	f.note(parent, n.name, change{gone: true})
+	f.note(parent, n.name, change{gone: true, left: left})
 	if !born {
 		f.childGone(parent)
 	}
+	if left {
+		n.was = &formerPlace{parent, n.name}
+	}
 	f.leave(n)
+	f.unlinks.count(begun, 0, 1)
 	return nil
 }
 

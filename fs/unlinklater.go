@@ -7,22 +7,30 @@ const (
 	unlinksGap  = 250 * time.Millisecond // between two of a run, at the most
 )
 
-// unlinkRun is removals of files one after the other, as `rm -r` does it; guarded by FS.mu.
+// unlinkRun is removals one after the other, as `rm -r` does them; guarded by FS.mu.
 type unlinkRun struct {
-	n    int
-	last time.Time
+	files, dirs int
+	last        time.Time // when the last one ended
 }
 
-// countUnlink notes a removal that went well.
+// going tells whether a removal that begins at a time goes on with the run.
+func (r *unlinkRun) going(at time.Time) bool { return at.Sub(r.last) <= unlinksGap }
+
+// count notes a removal that went well.
+func (r *unlinkRun) count(begun time.Time, files, dirs int) {
+	if !r.going(begun) {
+		*r = unlinkRun{}
+	}
+	r.files += files
+	r.dirs += dirs
+	r.last = time.Now()
+}
+
+// countUnlink notes the removal of a file.
 func (f *FS) countUnlink() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
-	if now.Sub(f.unlinks.last) > unlinksGap {
-		f.unlinks.n = 0
-	}
-	f.unlinks.n++
-	f.unlinks.last = now
+	f.unlinks.count(time.Now(), 1, 0)
 }
 
 // deleteLater has n's object removed together with those of other files, if many files are being removed and nothing else hangs on this one: then
@@ -30,7 +38,7 @@ func (f *FS) countUnlink() {
 // reason is recorded. n's gate is held whole.
 func (f *FS) deleteLater(n *node, bucket, key string) bool {
 	f.mu.Lock()
-	many := f.unlinks.n >= unlinksFrom && time.Since(f.unlinks.last) <= unlinksGap
+	many := f.unlinks.files >= unlinksFrom && f.unlinks.going(time.Now())
 	alone := n.draft == nil && n.handles == 0 && n.obj.exists && !n.obj.large && len(n.perhaps) == 0 && n.parent != nil
 	if !many || !alone || f.o.TTL == 0 || f.closed {
 		f.mu.Unlock()
@@ -54,12 +62,26 @@ func (f *FS) deleteLater(n *node, bucket, key string) bool {
 // notRemoved shows a file again whose removal failed after unlink(2) had answered; the next ones wait for the store.
 func (f *FS) notRemoved(parent *node, nm, path string, err error) {
 	f.record("unlink", path, err)
-	f.mu.Lock()
-	f.unlinks.n = 0
-	if ch, ok := parent.changes[nm]; ok && ch.gone {
-		delete(parent.changes, nm)
+	type entryOf struct {
+		dir uint64
+		nm  string
 	}
-	parent.listing, f.sweeps = nil, nil
+	var back []entryOf
+	f.mu.Lock()
+	f.unlinks, f.sweeps = unlinkRun{}, nil
+	for dir := parent; dir != nil; {
+		if ch, ok := dir.changes[nm]; ok && ch.gone {
+			delete(dir.changes, nm)
+		}
+		dir.listing = nil
+		back = append(back, entryOf{dir.id, nm})
+		if dir.was == nil {
+			break
+		}
+		dir, nm = dir.was.parent, dir.was.name // which was removed, too, as if it were empty
+	}
 	f.mu.Unlock()
-	f.notifyEntry(parent.id, nm)
+	for _, e := range back {
+		f.notifyEntry(e.dir, e.nm)
+	}
 }

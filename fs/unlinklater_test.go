@@ -159,7 +159,7 @@ func TestNoRemovalIsPutOffAtTheEnd(t *testing.T) {
 	end := func(closed bool) {
 		w.f.mu.Lock()
 		defer w.f.mu.Unlock()
-		w.f.closed, w.f.unlinks = closed, unlinkRun{unlinksFrom, time.Now()}
+		w.f.closed, w.f.unlinks = closed, unlinkRun{files: unlinksFrom, last: time.Now()}
 	}
 	end(true) // as Close begins
 	w.ok(w.f.exclusively(t.Context(), n, func() error { return w.f.removeFile(t.Context(), n) }))
