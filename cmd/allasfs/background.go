@@ -1,7 +1,9 @@
 package main
 
-// This file puts the daemon into the background: the command starts itself again with the same command line in a session of its own, and
-// waits on a pipe for the news that the mount answers, or why not. No secret crosses: the new process reads the credentials itself.
+// This file puts the daemon into the background: the command starts itself again with the same command line, and waits on a pipe for the news that the
+// mount answers, or why not. No secret crosses: the new process reads the credentials itself. With the good news it enters a session of its own, not before: until systemd
+// knows that something is mounted on a place of x-systemd.automount, the kernel makes every process wait there that is not of systemd's own process group, as
+// commands are that systemd starts for a unit of type mount (autofs_oz_mode in fs/autofs/autofs_i.h).
 
 import (
 	"context"
@@ -12,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -80,19 +81,18 @@ func launch(ctx context.Context, s *streams, c config, prepare func(*exec.Cmd)) 
 	return cmd, nil
 }
 
-// daemonProcess is this program once more with the same arguments, in a session of its own, with w as its descriptor 3.
+// daemonProcess is this program once more with the same arguments, with w as its descriptor 3.
 func daemonProcess(w *os.File) (*exec.Cmd, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return &exec.Cmd{
-		Path:        exe,
-		Args:        os.Args, // the name too: a mount helper stays one
-		Env:         append(os.Environ(), readyEnv+"=3"),
-		Stderr:      os.Stderr, // for a crash before the log is open
-		ExtraFiles:  []*os.File{w},
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+		Path:       exe,
+		Args:       os.Args, // the name too: a mount helper stays one
+		Env:        append(os.Environ(), readyEnv+"=3"),
+		Stderr:     os.Stderr, // for a crash before the log is open
+		ExtraFiles: []*os.File{w},
 	}, nil
 }
 
@@ -127,6 +127,14 @@ func waitingParent() (*parent, error) {
 	}
 	unix.CloseOnExec(fd)
 	return &parent{os.NewFile(uintptr(fd), "parent")}, nil
+}
+
+// part makes a session of its own for this process: the end of the terminal, and what is typed there, are nothing to it any more.
+func (p *parent) part() error {
+	if _, err := unix.Setsid(); err != nil && !errors.Is(err, unix.EPERM) { // that of one who leads a process group already
+		return fmt.Errorf("a session of its own: %w", err)
+	}
+	return nil
 }
 
 // tell gives the news and closes the pipe. An error means that the parent has gone: nobody knows of the mount.

@@ -27,6 +27,7 @@ type config struct {
 	Dir         string   // as mountpoint.Resolve returns it, or /dev/fd/N: what another program has mounted
 	Access      access
 	Options     []string // -o
+	FSName      string   // what the kernel shows as the source; "" = what is mounted
 
 	ReadOnly   bool
 	Segments   bool   // buckets of segments may be changed
@@ -137,6 +138,8 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.Pprof, "pprof", false, "serve profiles of the daemon beside the metrics, below /debug/pprof/")
 	f.DurationVar(&c.Timeout, "timeout", defaultTimeout, "how long an operation waits for a store that cannot be reached, is overloaded or stops in the middle; then it fails with ETIMEDOUT")
 	f.DurationVar(&c.StopTimeout, "stop-timeout", 0, "how long SIGTERM lets uploads go on; what is left stays in the cache folder (0 = no limit)")
+	f.StringVar(&c.FSName, "fsname", "", "what df and mount show as the source")
+	_ = f.MarkHidden("fsname") // it is defined; fstab's first field is given so, which mount(8) and systemd compare with what is mounted
 	f.StringArrayVarP(&c.Options, "options", "o", nil, "options as mount(8) gives them, e.g. ro,allow_other,uid=1000,ttl=5m")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print nothing when all is well")
 }

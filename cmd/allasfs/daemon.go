@@ -3,6 +3,7 @@ package main
 // This file is the daemon: the process of one mount, from its credentials to its end.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,7 +190,7 @@ func (d *daemon) mount(context.Context) error {
 		d.strays = d.strayDrafts()
 	}
 	options := mount.Options{
-		Dir: c.Dir, Source: d.name, ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
+		Dir: c.Dir, Source: cmp.Or(c.FSName, d.name), ReadOnly: c.ReadOnly, AllowOther: c.AllowOther, Extra: c.Kernel, Logger: d.log, Debug: c.DebugFuse,
 		NoPassthrough: c.Passthrough == passthroughOff,
 	}
 	var err error
@@ -274,6 +275,9 @@ func (d *daemon) announce(s *streams, p *parent) error {
 		d.log.Warn("systemd was not told that the mount is ready", "err", err)
 	}
 	if p != nil {
+		if err := p.part(); err != nil {
+			return err
+		}
 		return p.tell(ready{Warnings: d.warnings(), Notes: d.notes()})
 	}
 	if !d.config.Quiet {

@@ -130,13 +130,14 @@ func umountArgs(args []string) ([]string, error) {
 }
 
 // helperLine is the command line of `allasfs mount` for what a helper was given. "none", as fstab writes where there is nothing to
-// name, is the whole project; a bucket of that name is ":none".
+// name, is the whole project; a bucket of that name is ":none". The kernel shows the source as it was given: by that mount -a sees that a line of
+// fstab is mounted, and mount(8) and systemd find what they noted of it (/run/mount/utab), such as _netdev.
 func helperLine(name string, operands, options []string, verbose bool) []string {
 	source, dir := operands[0], operands[1]
+	line := []string{name, "mount", "--quiet", "--fsname", source}
 	if source == "none" {
 		source = ":"
 	}
-	line := []string{name, "mount", "--quiet"}
 	if verbose {
 		line = append(line, "-v")
 	}

@@ -1,6 +1,6 @@
 package main
 
-// This file writes the log for systemd's journal.
+// This file writes the log, and what a person is told, for systemd's journal.
 
 import (
 	"bytes"
@@ -82,4 +82,25 @@ func priority(l slog.Level) int {
 		return 6
 	}
 	return 7
+}
+
+// ranked writes what a person is told, with the priority of each line: errors and what to do about them as errors, warnings as such. A call writes whole lines.
+type ranked struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (r ranked) Write(p []byte) (int, error) {
+	var out bytes.Buffer
+	for line := range bytes.Lines(p) {
+		switch {
+		case bytes.HasPrefix(line, []byte("allasfs: error:")), bytes.HasPrefix(line, []byte("allasfs: hint:")):
+			fmt.Fprintf(&out, "<%d>", priority(slog.LevelError))
+		case bytes.HasPrefix(line, []byte("allasfs: warning:")):
+			fmt.Fprintf(&out, "<%d>", priority(slog.LevelWarn))
+		}
+		out.Write(line)
+	}
+	if _, err := r.w.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -78,3 +78,15 @@ func sameAs(t *testing.T, fi os.FileInfo, path string) bool {
 	fatal(t, err)
 	return os.SameFile(fi, other)
 }
+
+// What a person is told has its priority in the journal, a line at a time.
+func TestRankedLines(t *testing.T) {
+	var out strings.Builder
+	text := "allasfs: error: no\nallasfs: hint: do\nallasfs: warning: beware\nallasfs: data is mounted\n"
+	if n, err := (ranked{&out}).Write([]byte(text)); n != len(text) || err != nil {
+		t.Error(n, err)
+	}
+	if got, want := out.String(), "<3>allasfs: error: no\n<3>allasfs: hint: do\n<4>allasfs: warning: beware\nallasfs: data is mounted\n"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,14 @@ import (
 	"allasfs/cmd/allasfs/internal/exit"
 )
 
-func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+func main() {
+	debug.SetTraceback("crash") // a crash ends by SIGABRT: exit status 2 is that of a wrong command line, after which systemd starts nothing anew
+	var stderr io.Writer = os.Stderr
+	if toJournal(os.Getenv, os.Stderr) {
+		stderr = ranked{os.Stderr}
+	}
+	os.Exit(run(os.Args, os.Stdout, stderr))
+}
 
 // run executes one command line, program name included, and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {

@@ -200,8 +200,8 @@ func (m *mounted) isMounted() bool {
 		m.t.Fatal(err)
 	}
 	defer info.Close()
-	_, ok := mountedAt(info, m.dir, fsType)
-	return ok
+	_, kind := mountedAt(info, m.dir)
+	return kind == fsType
 }
 
 // eventually waits for ok, at most five seconds.

@@ -44,14 +44,19 @@ func (p *plan) prepare() error {
 		return err
 	}
 	defer mounts.Close()
-	if source, ok := mountedAt(mounts, p.dir, fsType); ok {
+	source, kind := mountedAt(mounts, p.dir)
+	switch {
+	case kind == fsType:
 		return fmt.Errorf("%s is mounted already (%s): `allasfs umount %s` first", p.dir, source, p.dir)
+	case kind == autofs, p.nonempty:
+		return nil
 	}
-	if !p.nonempty {
-		return empty(p.dir)
-	}
-	return nil
+	return empty(p.dir)
 }
+
+// autofs is the type of a place where something is mounted when a program looks into it, as by x-systemd.automount in /etc/fstab. Looking into it from
+// here would wait for the very mount that is being made.
+const autofs = "autofs"
 
 // absolute makes dir absolute and resolves links; what it leads to is not looked at, it may be dead.
 func absolute(dir string) (string, error) {
@@ -126,8 +131,8 @@ func empty(dir string) error {
 	return fmt.Errorf("the mountpoint %s is not empty (it holds %q): use an empty directory, or the option nonempty to hide what is there", dir, names[0])
 }
 
-// mountedAt finds the last mount of a type on dir in a mountinfo (proc(5)), and its source.
-func mountedAt(mountinfo io.Reader, dir, fsType string) (source string, ok bool) {
+// mountedAt gives source and type of the last mount on dir in a mountinfo (proc(5)); no type, if there is none.
+func mountedAt(mountinfo io.Reader, dir string) (source, kind string) {
 	lines := bufio.NewScanner(mountinfo)
 	for lines.Scan() {
 		before, after, found := strings.Cut(lines.Text(), " - ")
@@ -135,9 +140,9 @@ func mountedAt(mountinfo io.Reader, dir, fsType string) (source string, ok bool)
 		if !found || len(fields) < 5 || len(rest) < 2 || unescape(fields[4]) != dir {
 			continue
 		}
-		source, ok = unescape(rest[1]), rest[0] == fsType
+		source, kind = unescape(rest[1]), rest[0]
 	}
-	return source, ok
+	return source, kind
 }
 
 // unescape undoes the \040 of /proc/self/mountinfo.

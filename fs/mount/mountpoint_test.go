@@ -17,18 +17,14 @@ func TestMountedAt(t *testing.T) {
 41 22 0:41 / /mnt/twice rw - fuse.allasfs old rw
 42 41 0:42 / /mnt/twice rw - tmpfs tmpfs rw
 `
-	for _, c := range []struct {
-		dir, source string
-		ok          bool
-	}{
-		{"/mnt/a b", `bucket/x\y`, true},
-		{"/mnt/twice", "", false},
-		{"/mnt", "", false},
-		{"/", "", false},
+	for _, c := range []struct{ dir, source, kind string }{
+		{"/mnt/a b", `bucket/x\y`, fsType},
+		{"/mnt/twice", "tmpfs", "tmpfs"},
+		{"/mnt", "", ""},
+		{"/", "/dev/sda1", "ext4"},
 	} {
-		source, ok := mountedAt(strings.NewReader(info), c.dir, fsType)
-		if ok != c.ok || ok && source != c.source {
-			t.Errorf("%s: got %q, %v; want %q, %v", c.dir, source, ok, c.source, c.ok)
+		if source, kind := mountedAt(strings.NewReader(info), c.dir); source != c.source || kind != c.kind {
+			t.Errorf("%s: got %q, %s; want %q, %s", c.dir, source, kind, c.source, c.kind)
 		}
 	}
 }

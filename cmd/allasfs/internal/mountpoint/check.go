@@ -16,7 +16,7 @@ import (
 )
 
 // Check tells whether a file system may be mounted on dir, which is as [Resolve] returns it. A dead allasfs mountpoint is fine: mounting
-// clears it; dead tells which is. Unless nonempty, dir has to be empty. The error says what is wrong and what to do.
+// clears it; dead tells which is. Unless nonempty, dir has to be empty; one that is mounted on the first access is not looked into. The error says what is wrong and what to do.
 func Check(dir string, nonempty bool, dead func(Mount) bool) error {
 	m, mounted, err := At(dir)
 	if err != nil {
@@ -35,7 +35,7 @@ func Check(dir string, nonempty bool, dead func(Mount) bool) error {
 	if unix.Geteuid() != 0 && unix.Access(dir, unix.W_OK) != nil {
 		return exit.New(exit.Mountpoint, "use a directory of your own", "you may not write to the mountpoint %s, so you may not mount on it", dir)
 	}
-	if nonempty {
+	if nonempty || mounted && m.Type == autofs {
 		return nil
 	}
 	return checkEmpty(dir)

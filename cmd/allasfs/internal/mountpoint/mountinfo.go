@@ -19,6 +19,10 @@ import (
 // Type is what mount(8) and /proc/self/mountinfo call our file system.
 const Type = "fuse.allasfs"
 
+// autofs is the type of a place where something is mounted when a program looks into it (x-systemd.automount in /etc/fstab). Who makes that mount must not look: it
+// would wait for itself.
+const autofs = "autofs"
+
 // Mount is one line of /proc/self/mountinfo.
 type Mount struct {
 	Dir    string // where it is mounted
