@@ -106,6 +106,9 @@ func (o *options) complete(more int, only, systems, links string) error {
 			return fmt.Errorf("no system %q; there are %s", s, strings.Join(allSystems(), ", "))
 		}
 	}
+	if o.kept != nil { // which is in the store alone, and to be looked at where it is
+		o.systems = slices.DeleteFunc(o.systems, func(s string) bool { return s == "native" || s == "boto3" || s == "rclone-copy" })
+	}
 	for _, name := range o.only {
 		if !slices.ContainsFunc(rows(), func(w row) bool { return matches(name, w.name) }) {
 			return fmt.Errorf("no row %q; -list shows them", name)
