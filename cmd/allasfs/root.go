@@ -19,6 +19,7 @@ a directory a bucket, a file an object, plain objects that every other S3 client
   allasfs mount bucket ~/data      one bucket
   allasfs run -- COMMAND           runs a command with a mount of its own, as in a batch job
   allasfs status                   what is mounted, cached and being uploaded
+  allasfs top                      the same on the whole terminal, again and again
   allasfs warm ~/allas/bucket      downloads into the cache ahead of a job
   allasfs umount ~/allas           waits for uploads, then unmounts
 
@@ -46,7 +47,7 @@ func rootCommand(s *streams) *cobra.Command {
 		return exit.New(exit.Usage, "see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s), lsCommand(s),
-		warmCommand(s), evictCommand(s), cacheCommand(s), linkCommand(s), infoCommand(s),
+		warmCommand(s), evictCommand(s), cacheCommand(s), topCommand(s), linkCommand(s), infoCommand(s),
 		doctorCommand(s), defaultsCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), troubleshootingTopic(), manCommand(), probeCommand())
 	return root
 }

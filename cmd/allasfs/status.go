@@ -127,9 +127,29 @@ func printStates(w io.Writer, states []state) error {
 // print writes the screen of one mount.
 func (st state) print(b *strings.Builder) {
 	fmt.Fprintf(b, "%s  %s\n", st.Mountpoint, st.Source)
-	line := func(name, format string, args ...any) {
+	line := printer(b)
+	st.printAbout(line)
+	if st.Report == nil {
+		return
+	}
+	if st.rate != "" {
+		line("rate", "%s", st.rate)
+	}
+	printMoving(line, st.Report.Status)
+	st.printRest(line)
+}
+
+// printLine writes a line that begins with the name of what it is about, "" = the same as the one before.
+type printLine func(name, format string, args ...any)
+
+func printer(b *strings.Builder) printLine {
+	return func(name, format string, args ...any) {
 		fmt.Fprintf(b, "  %-9s"+format+"\n", append([]any{name}, args...)...)
 	}
+}
+
+// printAbout writes what the mount is and has, or why nothing is known of it.
+func (st state) printAbout(line printLine) {
 	if st.Report == nil {
 		line(string(st.State), "%s", st.Text)
 		if st.hint != "" {
@@ -153,17 +173,23 @@ func (st state) print(b *strings.Builder) {
 		line("large", "%s", l)
 	}
 	line("requests", "%s", requestsLine(r.Status.Requests))
-	if st.rate != "" {
-		line("rate", "%s", st.rate)
-	}
 	line("memory", "%s", memoryUse(r.Record))
-	for i, l := range warmStatus(r.Status.Warms) {
+}
+
+// printMoving writes what is on its way, down and up.
+func printMoving(line printLine, s fs.Status) {
+	for i, l := range warmStatus(s.Warms) {
 		line(onlyFirst(i, "warming"), "%s", l)
 	}
-	printUploads(line, r.Status.Uploads)
-	if l := queueLine(r.Status.Queue, len(r.Status.Uploads)); l != "" {
+	printUploads(line, s.Uploads)
+	if l := queueLine(s.Queue, len(s.Uploads)); l != "" {
 		line("queue", "%s", l)
 	}
+}
+
+// printRest writes what is not in the store and why, and what went wrong.
+func (st state) printRest(line printLine) {
+	r := st.Report
 	printKept(line, r.Status.Drafts, st.Mountpoint)
 	for i, m := range r.Status.Moves {
 		line(onlyFirst(i, "renaming"), "%s", moveLine(m))
@@ -180,7 +206,7 @@ func (st state) print(b *strings.Builder) {
 	}
 }
 
-func printUploads(line func(name, format string, args ...any), uploads []fs.UploadState) {
+func printUploads(line printLine, uploads []fs.UploadState) {
 	for i, l := range uploadLines(uploads) {
 		line(onlyFirst(i, "uploads"), "%s", strings.TrimPrefix(l, "waiting for "))
 	}
@@ -189,7 +215,7 @@ func printUploads(line func(name, format string, args ...any), uploads []fs.Uplo
 	}
 }
 
-func printKept(line func(name, format string, args ...any), drafts []fs.DraftState, dir string) {
+func printKept(line printLine, drafts []fs.DraftState, dir string) {
 	drafts = slices.DeleteFunc(slices.Clone(drafts), func(d fs.DraftState) bool { return d.State == "closed" && d.Reason == "" }) // in the queue
 	for i, d := range drafts {
 		line(onlyFirst(i, "kept"), "%s  %s (%s): %s", d.ID, oneLine(d.Path), human(d.Size), kept(d))
@@ -219,7 +245,7 @@ func fullLine(w fs.SpaceWarning) string {
 }
 
 // printAttrs tells how many files have attributes that are not in the store, and the first of them.
-func printAttrs(line func(name, format string, args ...any), paths []string) {
+func printAttrs(line printLine, paths []string) {
 	if len(paths) > 0 {
 		line("attrs", "%s with a mode, owner or time not sent yet: %s%s", count(len(paths), "file"), oneLine(paths[0]), onlyMany(len(paths)))
 	}

@@ -34,25 +34,30 @@ func trafficOf(s fs.Status, at time.Time) traffic {
 	return traffic{at, s.Cache.MissBytes, s.Queue.DoneBytes + s.Queue.Sent, s.Cache.HitBytes, s.Requests.Requests()}
 }
 
-// since tells the rates between two looks. Bytes of an upload that is begun anew were sent, but do not count; that is never less than nothing.
-func (t traffic) since(was traffic) string {
+// rates are what a mount moves in a second: bytes, and requests.
+type rates struct{ down, up, fromCache, requests int64 }
+
+// since gives the rates between two looks, false if no time has passed. Bytes of an upload that is begun anew were sent, but do not count; that is never less
+// than nothing.
+func (t traffic) since(was traffic) (rates, bool) {
 	seconds := t.at.Sub(was.at).Seconds()
 	if seconds <= 0 {
-		return ""
+		return rates{}, false
 	}
-	rate := func(now, before int64) string { return human(int64(float64(max(now-before, 0))/seconds)) + "/s" }
-	requests := int64(float64(max(t.requests-was.requests, 0))/seconds + 0.5)
-	return fmt.Sprintf("%s down, %s up, %s from the cache%s, %s a second", rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache), t.ratio(was),
-		count(int(requests), "request"))
+	rate := func(now, before int64) int64 { return int64(float64(max(now-before, 0))/seconds + 0.5) }
+	return rates{rate(t.down, was.down), rate(t.up, was.up), rate(t.fromCache, was.fromCache), rate(t.requests, was.requests)}, true
 }
 
-// ratio tells how many of the bytes between two looks were in the cache; "" when there were none.
-func (t traffic) ratio(was traffic) string {
-	hit, miss := max(t.fromCache-was.fromCache, 0), max(t.down-was.down, 0)
-	if hit+miss == 0 {
+func (r rates) String() string {
+	return fmt.Sprintf("%s/s down, %s/s up, %s/s from the cache%s, %s a second", human(r.down), human(r.up), human(r.fromCache), r.ratio(), count(int(r.requests), "request"))
+}
+
+// ratio tells how many of the bytes were in the cache; "" when there were none.
+func (r rates) ratio() string {
+	if r.fromCache+r.down == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d %%)", percent(hit, hit+miss))
+	return fmt.Sprintf(" (%d %%)", percent(r.fromCache, r.fromCache+r.down))
 }
 
 // run shows what look finds until ctx ends, which is no error.
@@ -87,7 +92,9 @@ func (v *watcher) show(states []state, now time.Time) error {
 		}
 		t := trafficOf(st.Report.Status, now)
 		if was, ok := v.last[st.Mountpoint]; ok {
-			st.rate = t.since(was)
+			if r, ok := t.since(was); ok {
+				st.rate = r.String()
+			}
 		}
 		next[st.Mountpoint] = t
 	}

@@ -138,7 +138,7 @@ func (o options) wants(name string) bool {
 	}
 	return slices.ContainsFunc(o.only, func(p string) bool {
 		return matches(p, name) || strings.HasPrefix(name, "raw-get-") && matches(p, "read-seq-cold") ||
-			name == "raw-get-16" && matches(p, "streams-16") || p == "write-4k" && name == "write-seq"
+			name == "raw-get-16" && matches(p, "streams-16") || name == "raw-128k" && matches(p, "first-4k") || p == "write-4k" && name == "write-seq"
 	})
 }
 

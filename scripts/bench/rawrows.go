@@ -46,9 +46,7 @@ func (s rawRows) reads(ctx context.Context) error {
 		{name: "raw-get-1", do: func(ctx context.Context) error { return s.r.raw.stream(ctx, big.key, io.Discard) }},
 		{name: "raw-get-8", do: s.ranges(8)}, {name: "raw-get-16", do: s.ranges(16)}, {name: "raw-get-32", do: s.ranges(32)},
 		{name: "first-byte", do: func(ctx context.Context) error { return s.rangeGet(ctx, big, pageSize, big.size/2) }},
-		{name: "first-4k", do: func(ctx context.Context) error {
-			return each(ctx, l.first, 1, func(i int) error { return s.rangeGet(ctx, l.midObject(i), pageSize, int64(l.midBytes)/2) })
-		}},
+		{name: "raw-128k", do: s.firsts(128 << 10)}, {name: "first-4k", do: s.firsts(pageSize)},
 	}
 	strides := l.strides()
 	steps = append(steps, rawStep{name: "stride-1m", do: func(ctx context.Context) error {
@@ -61,6 +59,14 @@ func (s rawRows) reads(ctx context.Context) error {
 		}})
 	}
 	return s.all(ctx, steps)
+}
+
+// firsts reads n bytes from the middle of each of a few files.
+func (s rawRows) firsts(n int64) func(context.Context) error {
+	l := s.r.l
+	return func(ctx context.Context) error {
+		return each(ctx, l.first, 1, func(i int) error { return s.rangeGet(ctx, l.midObject(i), n, int64(l.midBytes)/2) })
+	}
 }
 
 func (s rawRows) rangeGet(ctx context.Context, o object, n, off int64) error {
