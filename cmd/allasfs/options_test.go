@@ -57,12 +57,12 @@ func TestHelperArgs(t *testing.T) {
 	}{
 		{"allasfs mount a /b", "allasfs mount a /b", false},
 		{"allasfs", "allasfs", false},
-		{"/sbin/mount.allasfs a /b", "/sbin/mount.allasfs mount --quiet -- a /b", true},
-		{"mount.fuse.allasfs a /b -o ro,uid=1", "mount.fuse.allasfs mount --quiet -o ro,uid=1 -- a /b", true},
-		{"mount.fuse.allasfs none /b -s -n -v -oro", "mount.fuse.allasfs mount --quiet -v -o ro -- : /b", true},
-		{"mount.allasfs a /b -snv -t fuse.allasfs -o rw", "mount.allasfs mount --quiet -v -o rw -- a /b", true},
+		{"/sbin/mount.allasfs a /b", "/sbin/mount.allasfs mount --quiet --fsname a -- a /b", true},
+		{"mount.fuse.allasfs a /b -o ro,uid=1", "mount.fuse.allasfs mount --quiet --fsname a -o ro,uid=1 -- a /b", true},
+		{"mount.fuse.allasfs none /b -s -n -v -oro", "mount.fuse.allasfs mount --quiet --fsname none -v -o ro -- : /b", true},
+		{"mount.allasfs a /b -snv -t fuse.allasfs -o rw", "mount.allasfs mount --quiet --fsname a -v -o rw -- a /b", true},
 		{"mount.allasfs -f a /b", "", true},
-		{"allasfs a:b/c /b -o rw,nosuid", "allasfs mount --quiet -o rw,nosuid -- a:b/c /b", true},
+		{"allasfs a:b/c /b -o rw,nosuid", "allasfs mount --quiet --fsname a:b/c -o rw,nosuid -- a:b/c /b", true},
 		{"allasfs umount /b -o x", "allasfs umount /b -o x", false},
 	} {
 		got, helper, err := helperArgs(strings.Fields(c.in))
