@@ -71,9 +71,9 @@
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied, and a listing of both names has shown every copy, before the
 // first source goes; what another client changes below it meanwhile, also while they go, is copied again, what it made under the new name is not replaced. Copies of a rename
-// that failed are removed. The rename is in the journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before
-// anything else is changed there; what needs a choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the
-// local disk first and goes on working.
+// that failed are removed, and the empty directory that it was to replace keeps its markers until it has succeeded (replacedDir). The rename is in the
+// journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before anything else is changed there; what needs a
+// choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
 //
 // From the ninth file on that is removed one after the other, as by `rm -r`, unlink(2) answers before the store has: the removals gather for a tenth of a
 // second, go a thousand a request (s3.Client.DeleteLater), and every request that could miss them waits for them. A file whose removal the store then
