@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,14 @@ type attrNote struct {
 	Owner  *[2]uint32         `json:"owner,omitempty"` // user and group
 	Mtime  time.Time          `json:"mtime,omitzero"`
 	User   map[string]*[]byte `json:"user,omitempty"` // user attributes that were set, nil = removed
+
+	MovedTo *objectName `json:"moved_to,omitempty"` // by the rename of a directory above, which a crash cut short: it has this name, the old one, or both
+}
+
+// objectName is where an object is.
+type objectName struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
 }
 
 // noted is the note of one file. mu is held over local I/O and taken before FS.mu.
@@ -170,13 +179,41 @@ type leftAttrs struct {
 	note attrNote
 }
 
-// leftAttrs are the attributes that kept tells of; nil where they are of a file of another file system.
-func (f *FS) leftAttrs(kept *cache.Intent) *leftAttrs {
+// leftAttrs are the attributes that kept tells of; nil where they are of a file of another file system. moves are the renames that a crash cut short.
+func (f *FS) leftAttrs(kept *cache.Intent, moves []moveIntent) *leftAttrs {
 	a := &leftAttrs{f: f, kept: kept}
 	if err := json.Unmarshal(kept.Data(), &a.note); err != nil || !f.o.Group.claimAttrs(f, a) {
 		return nil
 	}
+	for _, m := range moves {
+		a.follow(m)
+	}
 	return a
+}
+
+// follow writes down where a rename brings, or has brought, the file: once the rename is ended nothing else tells.
+func (l *leftAttrs) follow(m moveIntent) {
+	n := &l.note
+	if n.MovedTo != nil || n.Bucket != m.Bucket || !strings.HasPrefix(n.Key, m.Prefix) {
+		return
+	}
+	n.MovedTo = &objectName{m.ToBucket, m.ToPrefix + n.Key[len(m.Prefix):]}
+	b, err := json.Marshal(n)
+	if err == nil {
+		err = l.kept.Set(b)
+	}
+	if err != nil {
+		l.f.log.Warn("the journal cannot be written: another crash would lose attributes that were set", "path", n.Bucket+"/"+n.Key, "err", err)
+	}
+}
+
+// names are those that the file may have.
+func (l *leftAttrs) names() []objectName {
+	names := []objectName{{l.note.Bucket, l.note.Key}}
+	if l.note.MovedTo != nil {
+		names = append(names, *l.note.MovedTo)
+	}
+	return names
 }
 
 // resume brings them to the store, if the version that they were set on is still there.
@@ -192,19 +229,30 @@ func (l *leftAttrs) resume(ctx context.Context) (over bool) {
 			return false
 		}
 	}
-	f.changedBehind(l.note.Bucket, isKey(l.note.Key))
+	for _, at := range l.names() {
+		f.changedBehind(at.Bucket, isKey(at.Key))
+	}
 	f.dropNote(l.kept)
 	return true
 }
 
 func (l *leftAttrs) send(ctx context.Context) error {
-	h, err := l.f.o.Store.Head(ctx, l.note.Bucket, l.note.Key)
+	var errs []error
+	for _, at := range l.names() {
+		errs = append(errs, l.sendTo(ctx, at))
+	}
+	return errors.Join(errs...)
+}
+
+// sendTo does nothing where another version is, or none.
+func (l *leftAttrs) sendTo(ctx context.Context, at objectName) error {
+	h, err := l.f.o.Store.Head(ctx, at.Bucket, at.Key)
 	if isNotExist(err) {
 		return nil
 	}
 	if err != nil || h.ETag != l.note.ETag {
 		return err
 	}
-	_, err = l.f.replaceAttrs(ctx, h.Version(l.note.Bucket), attrsOf(h).with(l.note.attrs()))
+	_, err = l.f.replaceAttrs(ctx, h.Version(at.Bucket), attrsOf(h).with(l.note.attrs()))
 	return err
 }

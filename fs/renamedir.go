@@ -134,6 +134,9 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 	oldDir, oldName := src.parent, src.name
 	f.mu.Unlock()
 	f.dirMoved(src, keys, target.bucket, to)
+	for _, n := range f.unsentBelow(src) { // what was set meanwhile: before the journal forgets the rename
+		f.noteAttrs(n)
+	}
 	f.sourcesGone(oldDir, oldName, err)
 	return err
 }

@@ -87,8 +87,8 @@ func (f *FS) adoptIntents() {
 	})
 }
 
-// resumeAll returns those that are not over. Attributes go first, many at a time: what was set on a file below a directory that was being renamed has its old
-// name.
+// resumeAll returns those that are not over. Attributes go first, many at a time: what was set on a file below a directory that was being renamed belongs to what
+// has its old name, which may have to be copied yet, and to the copy, if there is one.
 func (f *FS) resumeAll(left []leftIntent) (again []leftIntent) {
 	var attrs, moves []leftIntent
 	for _, i := range left {
@@ -119,23 +119,29 @@ func (f *FS) leftIntents() (left []leftIntent) {
 	if err != nil {
 		f.log.Error("the journal of what was begun", "err", err)
 	}
+	var notes []*cache.Intent
+	var moves []moveIntent
 	for _, kept := range all {
 		var its struct {
-			Kind  string `json:"kind"` // "" = the rename of a directory
-			Store string `json:"store"`
+			Kind string `json:"kind"` // "" = the rename of a directory
+			moveIntent
 		}
 		if err := json.Unmarshal(kept.Data(), &its); err != nil || its.Store != f.o.Name {
 			continue
 		}
 		switch its.Kind {
 		case "":
+			moves = append(moves, its.moveIntent)
 			if m := f.leftMove(kept); m != nil {
 				left = append(left, m)
 			}
 		case attrsKind:
-			if a := f.leftAttrs(kept); a != nil {
-				left = append(left, a)
-			}
+			notes = append(notes, kept)
+		}
+	}
+	for _, kept := range notes {
+		if a := f.leftAttrs(kept, moves); a != nil {
+			left = append(left, a)
 		}
 	}
 	return left
