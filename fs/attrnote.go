@@ -2,11 +2,9 @@ package fs
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +26,7 @@ type attrNote struct {
 	Mtime  time.Time          `json:"mtime,omitzero"`
 	User   map[string]*[]byte `json:"user,omitempty"` // user attributes that were set, nil = removed
 
+	Tried   time.Time   `json:"tried,omitzero"`     // when the first try by a later mount failed
 	MovedTo *objectName `json:"moved_to,omitempty"` // by the rename of a directory above, which a crash cut short: it has this name, the old one, or both
 }
 
@@ -170,89 +169,4 @@ func (a attrNote) attrs() knownAttrs {
 		at = at.edited(name, e)
 	}
 	return at
-}
-
-// leftAttrs are attributes that an earlier mount had no time to send.
-type leftAttrs struct {
-	f    *FS
-	kept *cache.Intent
-	note attrNote
-}
-
-// leftAttrs are the attributes that kept tells of; nil where they are of a file of another file system. moves are the renames that a crash cut short.
-func (f *FS) leftAttrs(kept *cache.Intent, moves []moveIntent) *leftAttrs {
-	a := &leftAttrs{f: f, kept: kept}
-	if err := json.Unmarshal(kept.Data(), &a.note); err != nil || !f.o.Group.claimAttrs(f, a) {
-		return nil
-	}
-	for _, m := range moves {
-		a.follow(m)
-	}
-	return a
-}
-
-// follow writes down where a rename brings, or has brought, the file: once the rename is ended nothing else tells.
-func (l *leftAttrs) follow(m moveIntent) {
-	n := &l.note
-	if n.MovedTo != nil || n.Bucket != m.Bucket || !strings.HasPrefix(n.Key, m.Prefix) {
-		return
-	}
-	n.MovedTo = &objectName{m.ToBucket, m.ToPrefix + n.Key[len(m.Prefix):]}
-	b, err := json.Marshal(n)
-	if err == nil {
-		err = l.kept.Set(b)
-	}
-	if err != nil {
-		l.f.log.Warn("the journal cannot be written: another crash would lose attributes that were set", "path", n.Bucket+"/"+n.Key, "err", err)
-	}
-}
-
-// names are those that the file may have.
-func (l *leftAttrs) names() []objectName {
-	names := []objectName{{l.note.Bucket, l.note.Key}}
-	if l.note.MovedTo != nil {
-		names = append(names, *l.note.MovedTo)
-	}
-	return names
-}
-
-// resume brings them to the store, if the version that they were set on is still there.
-func (l *leftAttrs) resume(ctx context.Context) (over bool) {
-	f, path := l.f, l.note.Bucket+"/"+l.note.Key
-	err := l.send(ctx)
-	if ctx.Err() != nil {
-		return false
-	}
-	if err != nil {
-		f.record("set attributes", path, err)
-		if !isFinal(err) {
-			return false
-		}
-	}
-	for _, at := range l.names() {
-		f.changedBehind(at.Bucket, isKey(at.Key))
-	}
-	f.dropNote(l.kept)
-	return true
-}
-
-func (l *leftAttrs) send(ctx context.Context) error {
-	var errs []error
-	for _, at := range l.names() {
-		errs = append(errs, l.sendTo(ctx, at))
-	}
-	return errors.Join(errs...)
-}
-
-// sendTo does nothing where another version is, or none.
-func (l *leftAttrs) sendTo(ctx context.Context, at objectName) error {
-	h, err := l.f.o.Store.Head(ctx, at.Bucket, at.Key)
-	if isNotExist(err) {
-		return nil
-	}
-	if err != nil || h.ETag != l.note.ETag {
-		return err
-	}
-	_, err = l.f.replaceAttrs(ctx, h.Version(at.Bucket), attrsOf(h).with(l.note.attrs()))
-	return err
 }

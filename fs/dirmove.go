@@ -51,10 +51,11 @@ type movedKey struct {
 type dirMove struct {
 	f      *FS
 	intent moveIntent
-	kept   *cache.Intent   // nil = the journal could not be written
-	anew   bool            // nothing was there under the new name: what is there is not to be replaced, nor skipped
-	begun  bool            // copies were asked for
-	over   map[string]bool // keys of the markers of the empty directory that has the new name, which stays unless the rename succeeds
+	kept   *cache.Intent // nil = the journal could not be written
+	anew   bool          // nothing was there under the new name: what is there is not to be replaced, nor skipped
+	begun  bool          // copies were asked for
+	toldOnce
+	over map[string]bool // keys of the markers of the empty directory that has the new name, which stays unless the rename succeeds
 
 	mu   sync.Mutex
 	made map[string]movedKey // copies by this run, by the new key

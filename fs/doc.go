@@ -58,6 +58,9 @@
 // them, and are told by Status until then. Until then they are in the journal, too (attrNote): after a crash the next mount sends them, if the version that
 // they were set on is still there. A power cut within that time may lose them, never bytes; fsync(2) sends them.
 // Those of a file below a directory that is being renamed go where it is then, after a crash too: to the old name, the new one, or both (leftAttrs).
+// What a crash cut short and the store does not take is tried again after 30 s, then after twice the time, at most ten minutes, and told once. A rename is given
+// up a day after it was begun, attributes a day after the first try that failed, or when the store will never take them: then the error tells what they were.
+// Nobody waits for such a try while the store is away: it is asked first, without a gate (resumeLater).
 // Those that are set while the bytes are on their way follow them in the same way, whatever becomes of the answer: the bytes are not sent again for them (attrsAfter).
 //
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -13,11 +14,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"allasfs/cache"
+	"allasfs/s3"
 )
 
 const (
-	resumeWithin = 24 * time.Hour   // the end of a rename that a crash cut short is looked for so long
-	resumeAgain  = 30 * time.Second // after a try that failed
+	resumeWithin = 24 * time.Hour   // what a crash cut short is given up after that: a rename from its beginning, attributes from the first try that failed
+	resumeAfter  = 30 * time.Second // see Options.ResumeAfter
+	resumeMost   = 20               // times that: the longest time between two tries
 )
 
 // MoveState is a directory that is being renamed.
@@ -53,8 +56,24 @@ func (f *FS) moveStates() []MoveState {
 
 // leftIntent is something that an earlier mount began or promised, and that a crash cut short.
 type leftIntent interface {
+	// ask tells, by a request that changes nothing, why the store could not take it now; no gate is held.
+	ask(ctx context.Context) error
+	// failed takes the error of a try; true when no other is worth while: then it is told what is lost, and the journal forgets it.
+	failed(err error) (over bool)
 	// resume ends it; true when it is over, whatever became of it. The tree's gate is held whole.
 	resume(ctx context.Context) (over bool)
+}
+
+// toldOnce tells of the first of many tries that fail; those after it are told in the log alone, to who wants all.
+type toldOnce struct{ told bool }
+
+func (t *toldOnce) tell(f *FS, op, path string, err error) {
+	if t.told {
+		f.log.Debug(op, "path", path, "err", err)
+		return
+	}
+	t.told = true
+	_ = f.record(op, path, err) // nobody waits for it
 }
 
 // adoptIntents ends, in the background, what a crash cut short, the renames of directories and attributes that were set: nobody was told that they failed. The
@@ -67,24 +86,59 @@ func (f *FS) adoptIntents() {
 	if len(left) == 0 || !f.tree.TryAcquire(whole) {
 		return
 	}
+	for _, i := range left {
+		if a, is := i.(*leftAttrs); is {
+			f.mu.Lock()
+			f.left[a] = struct{}{}
+			f.mu.Unlock()
+		}
+	}
 	f.spawn(func() {
-		for len(left) > 0 {
-			left = f.resumeAll(left)
-			f.tree.Release(whole)
-			if len(left) == 0 {
-				return
-			}
-			select {
-			case <-time.After(resumeAgain):
-			case <-f.ctx.Done():
-				return
-			}
+		left = f.resumeAll(left)
+		f.tree.Release(whole)
+		f.resumeLater(left)
+	})
+}
+
+// resumeLater tries again what could not be ended, after longer and longer times. The tree's gate is taken only for what the store, when it is asked, does not
+// refuse: who changes anything here does not wait while it is away.
+func (f *FS) resumeLater(left []leftIntent) {
+	for wait := f.o.ResumeAfter; len(left) > 0; wait = min(2*wait, resumeMost*f.o.ResumeAfter) {
+		select {
+		case <-time.After(wait):
+		case <-f.ctx.Done():
+			return
+		}
+		ready, away := f.askAll(left)
+		if len(ready) > 0 {
 			if err := f.tree.Acquire(f.ctx, whole); err != nil {
 				return
 			}
+			ready = f.resumeAll(ready)
+			f.tree.Release(whole)
 		}
-		f.tree.Release(whole)
-	})
+		left = append(away, ready...)
+	}
+}
+
+// askAll parts what can be tried now from what cannot; what is given up is in neither.
+func (f *FS) askAll(left []leftIntent) (ready, away []leftIntent) {
+	errs := make([]error, len(left))
+	var g errgroup.Group
+	g.SetLimit(maxRequests)
+	for n, i := range left {
+		g.Go(func() error { errs[n] = i.ask(f.ctx); return nil })
+	}
+	_ = g.Wait() // errs has them
+	for n, i := range left {
+		switch {
+		case errs[n] == nil:
+			ready = append(ready, i)
+		case f.ctx.Err() != nil || !i.failed(errs[n]):
+			away = append(away, i)
+		}
+	}
+	return ready, away
 }
 
 // resumeAll returns those that are not over. Attributes go first, many at a time: what was set on a file below a directory that was being renamed belongs to what
@@ -161,6 +215,24 @@ func (f *FS) leftMove(kept *cache.Intent) *dirMove {
 	return m
 }
 
+// ask implements leftIntent.
+func (m *dirMove) ask(ctx context.Context) error {
+	_, err := m.f.o.Store.List(ctx, m.intent.Bucket, s3.ListOptions{Prefix: m.intent.Prefix, MaxKeys: 1})
+	return err
+}
+
+// failed implements leftIntent.
+func (m *dirMove) failed(err error) (over bool) {
+	final := errors.Is(err, os.ErrPermission) || isNotExist(err)
+	if !final && time.Since(m.intent.Begun) < resumeWithin {
+		m.tell(m.f, "rename", m.from(), err)
+		return false
+	}
+	_ = m.f.record("rename", m.from(), fmt.Errorf("what a crash had cut short is given up: look what is under both names, this one and %s: %w", m.to(), err)) // nobody waits for it
+	m.drop()
+	return true
+}
+
 // resume implements leftIntent.
 func (m *dirMove) resume(ctx context.Context) (over bool) {
 	f := m.f
@@ -178,11 +250,8 @@ func (m *dirMove) resume(ctx context.Context) (over bool) {
 	switch {
 	case ctx.Err() != nil:
 		return false
-	case err != nil && !errors.Is(err, os.ErrPermission) && !isNotExist(err):
-		f.record("rename", m.from(), err)
-		return false
 	case err != nil:
-		f.record("rename", m.from(), err)
+		return m.failed(err)
 	case skipped > 0:
 		f.log.Warn("of a rename that a crash had cut short some stay: something else has their new names", "from", m.from(), "to", m.to(), "stay", skipped)
 	default:
