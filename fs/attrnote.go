@@ -153,7 +153,7 @@ func (f *FS) attrsSettled(n *node) {
 }
 
 // attrs are what the note says, over nothing.
-func (a attrNote) attrs() knownAttrs {
+func (a *attrNote) attrs() knownAttrs {
 	at := knownAttrs{mtime: a.Mtime}
 	if a.Mode != nil {
 		at.hasMode, at.mode = true, *a.Mode

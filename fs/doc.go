@@ -60,6 +60,7 @@
 // Those of a file below a directory that is being renamed go where it is then, after a crash too: to the old name, the new one, or both (leftAttrs).
 // What a crash cut short and the store does not take is tried again after 30 s, then after twice the time, at most ten minutes, and told once. A rename is given
 // up a day after it was begun, attributes a day after the first try that failed, or when the store will never take them: then the error tells what they were.
+// Who sets others on such a file meanwhile, or writes to it, takes them along (takeLeft).
 // Nobody waits for such a try while the store is away: it is asked first, without a gate (resumeLater).
 // Those that are set while the bytes are on their way follow them in the same way, whatever becomes of the answer: the bytes are not sent again for them (attrsAfter).
 //
@@ -117,7 +118,7 @@
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it, and for a directory's marker and its removal. Reads and stat
 //     take none: they never wait for an upload. Who needs two takes that of the lower node id first (FS.together)
-//   - node.appending, loan.mu, noted.mu, node.drafting: over local disk I/O
+//   - node.appending, loan.mu, noted.mu, leftAttrs.mu, node.drafting: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
 //   - listing.mu, warming.mu

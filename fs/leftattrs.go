@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"allasfs/cache"
@@ -20,7 +21,11 @@ type leftAttrs struct {
 	f    *FS
 	kept *cache.Intent
 	note attrNote
+	by   *node // has them now, with what was set here since, and sends both; guarded by FS.mu
 	toldOnce
+
+	mu   sync.Mutex // held over local I/O, and taken before FS.mu
+	over bool       // the journal has forgotten them
 }
 
 // leftAttrs are the attributes that kept tells of; nil where they are of a file of another file system. moves are the renames that a crash cut short.
@@ -46,6 +51,11 @@ func (l *leftAttrs) follow(m moveIntent) {
 }
 
 func (l *leftAttrs) keep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
 	b, err := json.Marshal(l.note)
 	if err == nil {
 		err = l.kept.Set(b)
@@ -68,6 +78,9 @@ func (l *leftAttrs) names() []objectName {
 
 // ask implements leftIntent.
 func (l *leftAttrs) ask(ctx context.Context) error {
+	if l.isTaken() {
+		return nil
+	}
 	_, err := l.f.o.Store.Head(ctx, l.note.Bucket, l.note.Key)
 	if isNotExist(err) {
 		return nil
@@ -77,6 +90,9 @@ func (l *leftAttrs) ask(ctx context.Context) error {
 
 // resume brings them to the store, if the version that they were set on is still there.
 func (l *leftAttrs) resume(ctx context.Context) (over bool) {
+	if l.isTaken() {
+		return true
+	}
 	err := l.send(ctx)
 	if ctx.Err() != nil {
 		return false
@@ -95,6 +111,9 @@ func (l *leftAttrs) resume(ctx context.Context) (over bool) {
 
 // failed implements leftIntent.
 func (l *leftAttrs) failed(err error) (over bool) {
+	if l.isTaken() {
+		return true
+	}
 	if !isFinal(err) || isUnexplained(err) {
 		if l.note.Tried.IsZero() {
 			l.note.Tried = time.Now().UTC()
@@ -111,10 +130,52 @@ func (l *leftAttrs) failed(err error) (over bool) {
 }
 
 func (l *leftAttrs) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.f.mu.Lock()
 	delete(l.f.left, l)
 	l.f.mu.Unlock()
-	l.f.dropNote(l.kept)
+	if !l.over {
+		l.over = true
+		l.f.dropNote(l.kept)
+	}
+}
+
+func (l *leftAttrs) isTaken() bool {
+	l.f.mu.Lock()
+	defer l.f.mu.Unlock()
+	return l.by != nil
+}
+
+// takeLeft makes attributes that an earlier mount left of n's version n's own, before others are set here or bytes are written: sent by themselves later, they would
+// come over the newer ones.
+func (f *FS) takeLeft(n *node) {
+	f.mu.Lock()
+	if len(f.left) == 0 || n.kind == kindDir || n.parent == nil || n.draft != nil || !n.obj.exists || n.obj.large {
+		f.mu.Unlock()
+		return
+	}
+	bucket, key := f.keyOf(n)
+	var took []*leftAttrs
+	for l := range f.left {
+		if l.by == nil && l.note.ETag == n.obj.etag && slices.Contains(l.names(), objectName{bucket, key}) {
+			n.at = n.at.with(l.note.attrs())
+			l.by = n
+			took = append(took, l)
+		}
+	}
+	if len(took) > 0 {
+		n.attrsSeq++
+		f.sendLater(n)
+	}
+	f.mu.Unlock()
+	if len(took) == 0 {
+		return
+	}
+	f.noteAttrs(n)
+	for _, l := range took {
+		l.end()
+	}
 }
 
 // leftPaths are the files of attributes that an earlier mount left and that are to be sent yet; needs f.mu.

@@ -188,3 +188,54 @@ func TestLeftMoveGivenUp(t *testing.T) {
 		t.Errorf("keys %q", got)
 	}
 }
+
+// TestLeftAttrsMeetNewer: of a file whose attributes wait since an earlier mount others are set, or bytes are written. The store gets both, the newer ones over those that were
+// left, whatever is sent first, and after another crash too.
+func TestLeftAttrsMeetNewer(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"mode":      func(w *world) { w.chmod("f", 0o640) },
+		"attribute": func(w *world) { w.setXattr("f", "user.new", "x") },
+		"bytes":     func(w *world) { w.ok(w.write("f", []byte("more"), 4, 0)) },
+		"size":      func(w *world) { w.truncate("f", 2) },
+	} {
+		for _, crash := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, crash %v", name, crash), func(t *testing.T) {
+				w := leftNote(t, "f")
+				refuse(w, "CopyObject", 503, "ServiceUnavailable")
+				hasty := w.hasty()
+				w.start(hasty)
+				w.eventually(func() bool { return len(w.f.Status().Errors) == 1 })
+				change(w)
+				if a := must[Attr](t)(w.walk("f")); a.Mode&0o777 != 0o600 && name != "mode" || a.Mode&0o777 != 0o640 && name == "mode" {
+					t.Errorf("mode %o", a.Mode)
+				}
+				if crash {
+					w.crash()
+					w.srv.Fault(nil)
+					w.start(hasty)
+				}
+				w.srv.Fault(nil)
+				w.eventually(func() bool { return w.f.Sync(t.Context()) == nil && len(w.journal()) == 0 })
+				want := map[string]string{"mode": "33184"}[name]
+				if want == "" {
+					want = "33152"
+				}
+				a := must[Attr](t)(w.walk("f"))
+				odd, err := w.f.Getxattr(t.Context(), a.ID, "user.odd")
+				if m := w.metaOf("f"); m[metaMode] != want || string(odd) != "\xff" || err != nil {
+					t.Errorf("metadata %v, user.odd %q, %v", m, odd, err)
+				}
+				if name == "attribute" {
+					if v := must[[]byte](t)(w.f.Getxattr(t.Context(), a.ID, "user.new")); string(v) != "x" {
+						t.Errorf("user.new %q", v)
+					}
+				}
+			})
+		}
+	}
+}
+
+func (w *world) truncate(path string, size int64) {
+	w.t.Helper()
+	must[Attr](w.t)(w.f.Setattr(w.t.Context(), w.hold(path).ID, nil, Change{Size: &size}))
+}
