@@ -42,20 +42,25 @@ func (f *FS) leftAttrs(kept *cache.Intent, moves []moveIntent) *leftAttrs {
 
 // follow writes down where a rename brings, or has brought, the file: once the rename is ended nothing else tells.
 func (l *leftAttrs) follow(m moveIntent) {
-	n := &l.note
-	if n.MovedTo != nil || n.Bucket != m.Bucket || !strings.HasPrefix(n.Key, m.Prefix) {
-		return
-	}
-	n.MovedTo = &objectName{m.ToBucket, m.ToPrefix + n.Key[len(m.Prefix):]}
-	l.keep()
-}
-
-func (l *leftAttrs) keep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	to := l.note.MovedTo
+	if to == nil {
+		to = &objectName{l.note.Bucket, l.note.Key}
+	}
+	if to.Bucket == m.Bucket && strings.HasPrefix(to.Key, m.Prefix) {
+		l.keep(func(n *attrNote) { n.MovedTo = &objectName{m.ToBucket, m.ToPrefix + to.Key[len(m.Prefix):]} })
+	}
+}
+
+// keep changes the note; needs l.mu.
+func (l *leftAttrs) keep(change func(*attrNote)) {
 	if l.over {
 		return
 	}
+	l.f.mu.Lock()
+	change(&l.note)
+	l.f.mu.Unlock()
 	b, err := json.Marshal(l.note)
 	if err == nil {
 		err = l.kept.Set(b)
@@ -115,11 +120,7 @@ func (l *leftAttrs) failed(err error) (over bool) {
 		return true
 	}
 	if !isFinal(err) || isUnexplained(err) {
-		if l.note.Tried.IsZero() {
-			l.note.Tried = time.Now().UTC()
-			l.keep()
-		}
-		if time.Since(l.note.Tried) < resumeWithin {
+		if time.Since(l.firstTry()) < resumeWithin {
 			l.tell(l.f, "set attributes", l.path(), err)
 			return false
 		}
@@ -127,6 +128,16 @@ func (l *leftAttrs) failed(err error) (over bool) {
 	_ = l.f.record("set attributes", l.path(), fmt.Errorf("what was set before the daemon ended is given up (%s): %w", l.note.words(), err)) // nobody waits for it
 	l.end()
 	return true
+}
+
+// firstTry is the time of the first try that failed: now, if there was none.
+func (l *leftAttrs) firstTry() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.note.Tried.IsZero() {
+		l.keep(func(n *attrNote) { n.Tried = time.Now().UTC() })
+	}
+	return l.note.Tried
 }
 
 func (l *leftAttrs) end() {

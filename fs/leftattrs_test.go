@@ -28,6 +28,9 @@ func leftNote(t *testing.T, names ...string) *world {
 	t.Helper()
 	w := newWorld(t)
 	for _, name := range names {
+		if dir, _ := split(name); dir != "" {
+			w.ok(w.mkdir(dir))
+		}
 		w.ok(w.create(name, []byte("text")))
 	}
 	w.ok(w.f.settling.Acquire(t.Context(), 1))
@@ -238,4 +241,43 @@ func TestLeftAttrsMeetNewer(t *testing.T) {
 func (w *world) truncate(path string, size int64) {
 	w.t.Helper()
 	must[Attr](w.t)(w.f.Setattr(w.t.Context(), w.hold(path).ID, nil, Change{Size: &size}))
+}
+
+// TestLeftAttrsOfRenamed: attributes that wait since an earlier mount go along when their file, or a directory above it, is renamed.
+func TestLeftAttrsOfRenamed(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		for what, names := range map[string][2]string{"file": {"d/f", "d/g"}, "directory": {"d", "e"}, "directory twice": {"d", "e"}} {
+			t.Run(fmt.Sprintf("%s, crash %v", what, crash), func(t *testing.T) {
+				w := leftNote(t, "d/f")
+				w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+					if r.Op == "HeadObject" && strings.HasSuffix(r.Key, "/f") {
+						return &s3test.Fault{Status: 403}
+					}
+					return nil
+				})
+				hasty := w.hasty()
+				w.start(hasty)
+				w.eventually(func() bool { return len(w.f.Status().Errors) == 1 })
+				must[[]string](t)(w.names("d"))
+				if what == "file" {
+					w.srv.Fault(nil)
+				}
+				w.ok(w.rename(names[0], names[1]))
+				now := map[string]string{"file": "d/g", "directory": "e/f", "directory twice": "x/f"}[what]
+				if what == "directory twice" {
+					w.ok(w.rename("e", "x"))
+				}
+				if crash {
+					w.crash()
+					w.srv.Fault(nil)
+					w.start(hasty)
+				}
+				w.srv.Fault(nil)
+				w.eventually(func() bool { return w.f.Sync(t.Context()) == nil && len(w.journal()) == 0 })
+				if m := w.metaOf(now); m[metaMode] != "33152" {
+					t.Errorf("metadata %v", m)
+				}
+			})
+		}
+	}
 }

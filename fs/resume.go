@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -267,7 +268,7 @@ func (m *dirMove) drop() {
 	}
 }
 
-// retargetLeft lets what an earlier mount left of files below a directory that was renamed go to where they are now.
+// retargetLeft lets what an earlier mount left of files below a directory that was renamed, bytes and attributes, go to where they are now.
 func (f *FS) retargetLeft(i moveIntent) {
 	f.mu.Lock()
 	var left []*cache.Draft
@@ -276,7 +277,11 @@ func (f *FS) retargetLeft(i moveIntent) {
 			left = append(left, d)
 		}
 	}
+	attrs := slices.Collect(maps.Keys(f.left))
 	f.mu.Unlock()
+	for _, a := range attrs {
+		a.follow(i)
+	}
 	for _, d := range left {
 		t := d.Target()
 		t.Bucket, t.Key = i.ToBucket, i.ToPrefix+t.Key[len(i.Prefix):]
