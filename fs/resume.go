@@ -168,6 +168,21 @@ func (f *FS) resumeAll(left []leftIntent) (again []leftIntent) {
 	return append(again, slices.DeleteFunc(moves, func(i leftIntent) bool { return i.resume(f.ctx) })...)
 }
 
+// Unended tells whether an earlier mount left something in c that a file system with that Options.Name has to bring to the store, or to keep: drafts, attributes,
+// renames that a crash cut short. name "" = of any.
+func Unended(c *cache.Cache, name string) bool {
+	if slices.ContainsFunc(c.Drafts(), func(d *cache.Draft) bool { return name == "" || d.Target().Store == name }) {
+		return true
+	}
+	all, _ := c.Intents() // what could be read of them; whose file system tells the error
+	return slices.ContainsFunc(all, func(i *cache.Intent) bool {
+		var its struct {
+			Store string `json:"store"`
+		}
+		return json.Unmarshal(i.Data(), &its) == nil && (name == "" || its.Store == name)
+	})
+}
+
 // leftIntents are those in the journal that are this file system's, the oldest first.
 func (f *FS) leftIntents() (left []leftIntent) {
 	all, err := f.o.Cache.Intents()
