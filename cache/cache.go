@@ -88,6 +88,7 @@ type Cache struct {
 
 	persists persists // drafts that are being made durable
 	ends     ends     // of drafts, that are not durable yet
+	intents  intentFiles
 
 	mu        sync.Mutex
 	closed    bool

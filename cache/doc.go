@@ -108,6 +108,7 @@ In this order; none is held while a source is asked.
 	                 of one version: its files are opened; a block is compared with its checksum; bytes are written or punched
 	Cache.mu         everything in memory; nothing is done under it but memory
 
+Cache.intents.names, with which nothing else is held, is of the files of intents: held by who lists them, read by who writes or removes one.
 version.attaching comes before Cache.names, the other two after it. Which blocks are present is read without a lock and changed under Cache.mu.
 Goroutines: one a running download, one that writes to the disk, one a large version that is compared before it is lent; [Cache.Close] waits for all.
 */

@@ -239,11 +239,6 @@ func (d *Draft) SetAttrs(a Attrs) error {
 	if err := d.alive(); err != nil {
 		return err
 	}
-	if a.ContentType != d.d.attrs.ContentType || !maps.Equal(a.Meta, d.d.attrs.Meta) {
-		if err := d.outdate(); err != nil {
-			return err
-		}
-	}
 	if err := d.log(record{recAttrs, appendAttrs(nil, a)}); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // intentsDir holds the intents, a file each.
@@ -22,26 +23,42 @@ type Intent struct {
 	fast bool // made by NewNote
 }
 
+// intentFiles is what the file systems of one cache have to agree on about the files of intents.
+type intentFiles struct {
+	names sync.RWMutex // whole: none is being made, replaced or removed
+	made  sync.Map     // names of those of this daemon
+}
+
 // NewIntent keeps data over a crash and a power cut from when it returns until Drop.
 func (c *Cache) NewIntent(data []byte) (*Intent, error) {
-	i := &Intent{c: c, name: c.draftID()}
-	return i, i.Set(data)
+	return c.newIntent(data, false)
 }
 
 // NewNote is NewIntent for what a power cut may lose: data is kept over the end of the daemon, without waiting for the disk.
 func (c *Cache) NewNote(data []byte) (*Intent, error) {
-	i := &Intent{c: c, name: c.draftID(), fast: true}
+	return c.newIntent(data, true)
+}
+
+func (c *Cache) newIntent(data []byte, fast bool) (*Intent, error) {
+	i := &Intent{c: c, name: c.draftID(), fast: fast}
+	c.intents.made.Store(i.name, nil)
 	return i, i.Set(data)
 }
 
-// Intents are those that an earlier daemon left, the oldest first. A damaged one is removed, and told in the log.
+// Intents are those that an earlier daemon left, the oldest first; those that this one made are not among them. A damaged one, and what is left of one that was
+// being written, is removed, and told in the log.
 func (c *Cache) Intents() ([]*Intent, error) {
+	c.intents.names.Lock()
+	defer c.intents.names.Unlock()
 	entries, err := os.ReadDir(c.folder.path(intentsDir))
 	if err != nil {
 		return nil, fmt.Errorf("cache: intents: %w", err)
 	}
 	var all []*Intent
 	for _, e := range entries { // sorted, and so are the names by their time
+		if _, ours := c.intents.made.Load(e.Name()); ours {
+			continue
+		}
 		i := &Intent{c: c, name: e.Name()}
 		err := fmt.Errorf("%w: not renamed", errDamaged)
 		if !strings.HasSuffix(i.name, ".tmp") {
@@ -49,7 +66,7 @@ func (c *Cache) Intents() ([]*Intent, error) {
 		}
 		if err != nil {
 			c.log.Warn("an intent is dropped", "file", c.folder.path(i.file()), "err", err)
-			if err := i.Drop(); err != nil {
+			if err := i.remove(); err != nil {
 				return all, err
 			}
 			continue
@@ -66,6 +83,8 @@ func (i *Intent) file() string { return filepath.Join(intentsDir, i.name) }
 
 // Set replaces the data, of an intent durably; after an error the data that was there before is kept.
 func (i *Intent) Set(data []byte) error {
+	i.c.intents.names.RLock()
+	defer i.c.intents.names.RUnlock()
 	part := i.file() + ".tmp"
 	err := i.write(part, data)
 	if err == nil {
@@ -110,8 +129,16 @@ func (i *Intent) read() ([]byte, error) {
 
 // Drop ends it: what was begun has ended. A power cut may bring it back, so ending it again must do no harm.
 func (i *Intent) Drop() error {
+	i.c.intents.names.RLock()
+	defer i.c.intents.names.RUnlock()
+	return i.remove()
+}
+
+// remove needs Cache.intents.names.
+func (i *Intent) remove() error {
 	if err := i.c.folder.remove(i.file()); err != nil {
 		return fmt.Errorf("cache: intent: %w", err)
 	}
+	i.c.intents.made.Delete(i.name)
 	return nil
 }

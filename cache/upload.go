@@ -4,8 +4,8 @@ package cache
 type Upload struct {
 	Bucket, Key, ID string
 
-	// ETag is what the object will have, "" until the upload is about to be completed. It tells of the draft as it is: a change of bytes, size or attributes
-	// empties it.
+	// ETag is what the object will have, "" until the upload is about to be completed. It tells of the draft's bytes as they are: a change
+	// of bytes or size empties it. The object may have older attributes than the draft.
 	ETag string
 }
 
@@ -33,7 +33,7 @@ func (d *Draft) Upload() Upload {
 	return d.d.upload
 }
 
-// outdate journals, before a change, that what may have been stored is not the draft any more. The caller holds mu.
+// outdate journals, before a change, that what may have been stored has not the draft's bytes any more. The caller holds mu.
 func (d *Draft) outdate() error {
 	u := d.d.upload
 	if u.ETag == "" {

@@ -2,7 +2,6 @@ package fs
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -26,6 +25,15 @@ type attrNote struct {
 	Owner  *[2]uint32         `json:"owner,omitempty"` // user and group
 	Mtime  time.Time          `json:"mtime,omitzero"`
 	User   map[string]*[]byte `json:"user,omitempty"` // user attributes that were set, nil = removed
+
+	Tried   time.Time   `json:"tried,omitzero"`     // when the first try by a later mount failed
+	MovedTo *objectName `json:"moved_to,omitempty"` // by the rename of a directory above, which a crash cut short: it has this name, the old one, or both
+}
+
+// objectName is where an object is.
+type objectName struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
 }
 
 // noted is the note of one file. mu is held over local I/O and taken before FS.mu.
@@ -145,7 +153,7 @@ func (f *FS) attrsSettled(n *node) {
 }
 
 // attrs are what the note says, over nothing.
-func (a attrNote) attrs() knownAttrs {
+func (a *attrNote) attrs() knownAttrs {
 	at := knownAttrs{mtime: a.Mtime}
 	if a.Mode != nil {
 		at.hasMode, at.mode = true, *a.Mode
@@ -161,50 +169,4 @@ func (a attrNote) attrs() knownAttrs {
 		at = at.edited(name, e)
 	}
 	return at
-}
-
-// leftAttrs are attributes that an earlier mount had no time to send.
-type leftAttrs struct {
-	f    *FS
-	kept *cache.Intent
-	note attrNote
-}
-
-// leftAttrs are the attributes that kept tells of; nil where they are of a file of another file system.
-func (f *FS) leftAttrs(kept *cache.Intent) *leftAttrs {
-	a := &leftAttrs{f: f, kept: kept}
-	if err := json.Unmarshal(kept.Data(), &a.note); err != nil || !f.o.Group.claimAttrs(f, a) {
-		return nil
-	}
-	return a
-}
-
-// resume brings them to the store, if the version that they were set on is still there.
-func (l *leftAttrs) resume(ctx context.Context) (over bool) {
-	f, path := l.f, l.note.Bucket+"/"+l.note.Key
-	err := l.send(ctx)
-	if ctx.Err() != nil {
-		return false
-	}
-	if err != nil {
-		f.record("set attributes", path, err)
-		if !isFinal(err) {
-			return false
-		}
-	}
-	f.changedBehind(l.note.Bucket, isKey(l.note.Key))
-	f.dropNote(l.kept)
-	return true
-}
-
-func (l *leftAttrs) send(ctx context.Context) error {
-	h, err := l.f.o.Store.Head(ctx, l.note.Bucket, l.note.Key)
-	if isNotExist(err) {
-		return nil
-	}
-	if err != nil || h.ETag != l.note.ETag {
-		return err
-	}
-	_, err = l.f.replaceAttrs(ctx, h.Version(l.note.Bucket), attrsOf(h).with(l.note.attrs()))
-	return err
 }

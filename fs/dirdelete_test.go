@@ -36,7 +36,7 @@ func TestSourceChangedWhileItIsCompared(t *testing.T) {
 	if n := w.srv.Count("CopyObject"); n != lookAgain+102 {
 		t.Errorf("%d copies", n)
 	}
-	if left := w.f.leftIntents(); len(left) > 0 {
+	if left := w.journal(); len(left) > 0 {
 		t.Error("the journal still has the rename")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,8 @@ type dirMove struct {
 	kept   *cache.Intent // nil = the journal could not be written
 	anew   bool          // nothing was there under the new name: what is there is not to be replaced, nor skipped
 	begun  bool          // copies were asked for
+	toldOnce
+	over map[string]bool // keys of the markers of the empty directory that has the new name, which stays unless the rename succeeds
 
 	mu   sync.Mutex
 	made map[string]movedKey // copies by this run, by the new key
@@ -168,8 +171,8 @@ func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign 
 	if err := g.Wait(); err != nil {
 		return nil, nil, 0, err
 	}
-	if m.anew && !m.begun && len(there) > 0 {
-		return nil, nil, len(there), nil
+	if others := m.others(there); m.anew && !m.begun && others > 0 {
+		return nil, nil, others, nil
 	}
 	for _, k := range keys {
 		d, ok := there[k.to]
@@ -191,6 +194,16 @@ func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign 
 		}
 	}
 	return todo, moved, foreign, nil
+}
+
+// others is how many objects are under the new name beside the markers of the directory that is replaced.
+func (m *dirMove) others(there map[string]s3.Object) (n int) {
+	for key, o := range there {
+		if !m.over[key] || o.Size > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // copyOf tells whether d, which has the new key, is a copy of k as it is now, and which object it is.
@@ -311,7 +324,7 @@ func (m *dirMove) copyKeys(ctx context.Context, keys []movedKey) error {
 	return g.Wait()
 }
 
-// undo removes the copies of a rename that failed, also those whose making was not answered: nothing was under the new name before. A copy goes only where
+// undo removes the copies of a rename that failed, also those whose making was not answered: nothing but m.over was under the new name before. A copy goes only where
 // a look shows that its source is there: another client may have renamed the directory, too, and have nothing else.
 func (m *dirMove) undo(ctx context.Context) {
 	if !m.begun {
@@ -331,6 +344,7 @@ func (m *dirMove) undo(ctx context.Context) {
 			made = append(made, k.to)
 		}
 	}
+	made = slices.DeleteFunc(made, func(key string) bool { return m.over[key] })
 	if len(made) == 0 {
 		return
 	}

@@ -191,8 +191,8 @@ func TestCopyWithoutAnAnswer(t *testing.T) {
 		if got := w.srv.Keys("data"); len(got) != n || !strings.HasPrefix(got[0], "d/") {
 			t.Errorf("of %d: keys %q", n, got)
 		}
-		if left := w.f.leftIntents(); len(left) > 0 {
-			t.Errorf("the journal still has %+v", left)
+		if left := w.journal(); len(left) > 0 {
+			t.Errorf("the journal still has %q", left)
 		}
 	}
 }

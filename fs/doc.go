@@ -57,6 +57,12 @@
 // Attributes that are changed after the close follow within seconds by a copy of the object onto itself, are tried again until the store takes or refuses
 // them, and are told by Status until then. Until then they are in the journal, too (attrNote): after a crash the next mount sends them, if the version that
 // they were set on is still there. A power cut within that time may lose them, never bytes; fsync(2) sends them.
+// Those of a file below a directory that is being renamed go where it is then, after a crash too: to the old name, the new one, or both (leftAttrs).
+// What a crash cut short and the store does not take is tried again after 30 s, then after twice the time, at most ten minutes, and told once. A rename is given
+// up a day after it was begun, attributes a day after the first try that failed, or when the store will never take them: then the error tells what they were.
+// Who sets others on such a file meanwhile, or writes to it, takes them along (takeLeft).
+// Nobody waits for such a try while the store is away: it is asked first, without a gate (resumeLater).
+// Those that are set while the bytes are on their way follow them in the same way, whatever becomes of the answer: the bytes are not sent again for them (attrsAfter).
 //
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
 // written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
@@ -70,9 +76,9 @@
 //
 // Renames are done by the server: copy, then delete. A directory's objects are all copied, and a listing of both names has shown every copy, before the
 // first source goes; what another client changes below it meanwhile, also while they go, is copied again, what it made under the new name is not replaced. Copies of a rename
-// that failed are removed. The rename is in the journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before
-// anything else is changed there; what needs a choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the
-// local disk first and goes on working.
+// that failed are removed, and the empty directory that it was to replace keeps its markers until it has succeeded (replacedDir). The rename is in the
+// journal until it has an answer (dirMove): the next mount ends, within a day, what a crash cut short, before anything else is changed there; what needs a
+// choice by then stays under both names. An open file that is removed or replaced by a rename is brought to the local disk first and goes on working.
 //
 // From the ninth file on that is removed one after the other, as by `rm -r`, unlink(2) answers before the store has: the removals gather for a tenth of a
 // second, go a thousand a request (s3.Client.DeleteLater), and every request that could miss them waits for them. A file whose removal the store then
@@ -112,7 +118,7 @@
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it, and for a directory's marker and its removal. Reads and stat
 //     take none: they never wait for an upload. Who needs two takes that of the lower node id first (FS.together)
-//   - node.appending, loan.mu, noted.mu, node.drafting: over local disk I/O
+//   - node.appending, loan.mu, noted.mu, leftAttrs.mu, node.drafting: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
 //   - listing.mu, warming.mu

@@ -40,6 +40,8 @@ type Options struct {
 	QueueFiles int           // of such files that may wait at once: each holds two descriptors; 0 = 4096
 	QueueAfter time.Duration // for which such a file waits for what often follows at once, a rename, a time, more bytes; 0 = 200 ms
 
+	ResumeAfter time.Duration // for which what a crash cut short waits when it could not be ended, twice as long each time; 0 = 30 s
+
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
 	FullStat     bool   // listings come with the attributes that only a HEAD for each file tells
@@ -107,14 +109,15 @@ type FS struct {
 	rights   rights
 	ahead    aheads
 	unlinks  unlinkRun
-	visits   uint64                // files read for the first time since they were opened
-	idle     []*node               // that the kernel forgot, in that order; see keepIdle
-	finished []*walker             // that looked ahead to the end of a directory, the latest last
-	moves    map[*dirMove]struct{} // directories that are being renamed
-	notes    map[*node]*noted      // files of whose attributes the journal tells
-	sweeps   []*sweep              // tree walks that are followed, the newest last
-	closed   bool                  // no new work is taken
-	ended    bool                  // Close waits for the last goroutines: none may be added to wg
+	visits   uint64                  // files read for the first time since they were opened
+	idle     []*node                 // that the kernel forgot, in that order; see keepIdle
+	finished []*walker               // that looked ahead to the end of a directory, the latest last
+	moves    map[*dirMove]struct{}   // directories that are being renamed
+	notes    map[*node]*noted        // files of whose attributes the journal tells
+	left     map[*leftAttrs]struct{} // attributes that an earlier mount had no time to send, until they are stored or given up
+	sweeps   []*sweep                // tree walks that are followed, the newest last
+	closed   bool                    // no new work is taken
+	ended    bool                    // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
 	sendings             int                 // sendings of files that are under way or wait for their gate
@@ -142,6 +145,9 @@ func New(o Options) (*FS, error) {
 	if o.QueueAfter <= 0 {
 		o.QueueAfter = queueAfter
 	}
+	if o.ResumeAfter <= 0 {
+		o.ResumeAfter = resumeAfter
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -168,6 +174,7 @@ func New(o Options) (*FS, error) {
 		copies:   make(map[string]*copying),
 		moves:    make(map[*dirMove]struct{}),
 		notes:    make(map[*node]*noted),
+		left:     make(map[*leftAttrs]struct{}),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),

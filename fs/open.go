@@ -75,6 +75,9 @@ func (h *Handle) used() {
 func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error) {
 	if flags&(syscall.O_ACCMODE|syscall.O_TRUNC) != syscall.O_RDONLY && !f.o.ReadOnly {
 		f.leftOfNode(ctx, id)
+		if n, err := f.node(id); err == nil {
+			f.takeLeft(n)
+		}
 	}
 	f.mu.Lock()
 	n := f.nodes[id]

@@ -131,27 +131,11 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		}
 		f.rememberBucket(p.bucket, os.ErrNotExist)
 	default:
-		near, err := f.nearbyOf(ctx, p)
+		near, err := f.nearbyEmpty(ctx, n, p)
 		if err != nil {
 			return err
 		}
-		if near.child {
-			f.mu.Lock()
-			n.showLeft()
-			f.mu.Unlock()
-			return s3.ErrNotEmpty
-		}
-		if near.marker {
-			if err := f.o.Store.Delete(ctx, p.bucket, p.prefix); err != nil {
-				return err
-			}
-		}
-		if plain {
-			if err := f.dropPlain(ctx, p); err != nil {
-				return err
-			}
-		}
-		if err := f.dropFolder(ctx, p, near); err != nil {
+		if err := f.dropMarkers(ctx, p, near, plain); err != nil {
 			return err
 		}
 	}
@@ -177,6 +161,33 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 	f.leave(n)
 	f.unlinks.count(begun, 0, 1)
 	return nil
+}
+
+// nearbyEmpty is nearby of n, whose place is p; s3.ErrNotEmpty where the store has something below it.
+func (f *FS) nearbyEmpty(ctx context.Context, n *node, p place) (nearby, error) {
+	near, err := f.nearbyOf(ctx, p)
+	if err != nil || !near.child {
+		return near, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n.showLeft()
+	return near, s3.ErrNotEmpty
+}
+
+// dropMarkers removes the markers of an empty directory: those that near tells of, and with plain the one whose key has no slash.
+func (f *FS) dropMarkers(ctx context.Context, p place, near nearby, plain bool) error {
+	if near.marker {
+		if err := f.o.Store.Delete(ctx, p.bucket, p.prefix); err != nil {
+			return err
+		}
+	}
+	if plain {
+		if err := f.dropPlain(ctx, p); err != nil {
+			return err
+		}
+	}
+	return f.dropFolder(ctx, p, near)
 }
 
 // dropPlain removes the marker of a directory whose key has no slash, unless another client has made a file of it since it was listed.

@@ -66,6 +66,7 @@ func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uin
 	if err != nil {
 		return err
 	}
+	f.takeLeft(src)
 	move := f.renameFile
 	if src.kind == kindDir {
 		move = f.renameFoldered

@@ -106,8 +106,9 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 	if err != nil {
 		return err
 	}
+	var over replacedDir
 	if dst != nil {
-		if err := f.removeDir(ctx, dst); err != nil {
+		if over, err = f.replacing(ctx, dst); err != nil {
 			return err
 		}
 	}
@@ -122,15 +123,20 @@ func (f *FS) moveDir(ctx context.Context, src, dst *node, from, to spot) error {
 		Store: f.o.Name, Bucket: p.bucket, Prefix: p.prefix, ToBucket: target.bucket, ToPrefix: target.prefix, Plain: plain,
 		Phase: moveCopying, Begun: time.Now().UTC(),
 	})
+	m.over = over.markers()
 	defer m.end(ctx)
 	keys, copied, err := m.run(ctx)
 	if !copied {
 		return err
 	}
+	f.replaced(ctx, over, keys)
 	f.mu.Lock()
 	oldDir, oldName := src.parent, src.name
 	f.mu.Unlock()
 	f.dirMoved(src, keys, target.bucket, to)
+	for _, n := range f.unsentBelow(src) { // what was set meanwhile: before the journal forgets the rename
+		f.noteAttrs(n)
+	}
 	f.sourcesGone(oldDir, oldName, err)
 	return err
 }

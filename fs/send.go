@@ -116,19 +116,18 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		err = f.settleCopies(ctx, bucket, isKey(key))
 	}
 	var sent s3.Object
-	var before bool
 	if err == nil {
 		err = f.baseNow(ctx, n, d)
 	}
 	if err == nil {
-		if sent, before, err = f.storeOnce(ctx, d, path, condition(d.Base())); err != nil && !lost(d, err) {
+		if sent, _, err = f.storeOnce(ctx, d, path, condition(d.Base())); err != nil && !lost(d, err) {
 			f.mayBeStored(ctx, n, d)
 		}
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
 	}
-	asBegun := early != nil && (early.used || before)
+	asBegun := early != nil && early.used
 	if asBegun {
 		at, seq = at.undated(), early.seq
 	}

@@ -55,6 +55,7 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 	if err != nil {
 		return Attr{}, err
 	}
+	f.takeLeft(n)
 	if c.Size != nil {
 		if err := f.setSize(ctx, n, h, *c.Size); err != nil {
 			return Attr{}, err

@@ -95,7 +95,9 @@ func (f *FS) Status() Status {
 	}
 	slices.SortFunc(s.Uploads, func(a, b UploadState) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
+	s.Attrs = append(s.Attrs, f.leftPaths()...)
 	slices.Sort(s.Attrs)
+	s.Attrs = slices.Compact(s.Attrs)
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)
 	s.Handles = f.handles

@@ -204,6 +204,7 @@ func (f *FS) editXattr(ctx context.Context, id uint64, name string, flags uint32
 	if unfit {
 		return syscall.EOPNOTSUPP
 	}
+	f.takeLeft(n)
 	if _, err := f.attrsKnown(ctx, n); err != nil {
 		return err
 	}

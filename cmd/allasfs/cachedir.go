@@ -4,15 +4,14 @@ package main
 //
 // Every source of every store has a folder of its own below one place, so that mounts of different sources do not meet and a later mount
 // of the same source finds its blocks and its drafts. Mounts of one source at the same time take NAME, NAME-2, NAME-3 and so on. A mount that
-// finds drafts in any free one of these takes care of them: it works in the first such folder, and holds the other ones open beside it
-// (leftover.go). A folder given by --cache-dir is taken or refused, never exchanged.
+// finds drafts, or other work that was cut short, in any free one of these takes care of that: it works in the first such folder, and holds
+// the other ones open beside it (leftover.go). A folder given by --cache-dir is taken or refused, never exchanged.
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -27,6 +26,7 @@ import (
 	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/fs"
 )
 
 const (
@@ -82,7 +82,7 @@ func cacheFolder(store string, src source) string {
 	return strings.Trim(name, "-.") + "-" + hex.EncodeToString(sum[:6])
 }
 
-// caches are the open cache folders of a mount: the one that it works in, and others in which drafts of earlier mounts lie.
+// caches are the open cache folders of a mount: the one that it works in, and others in which earlier mounts left something, drafts above all.
 type caches struct {
 	main *cache.Cache
 	left []*cache.Cache
@@ -101,7 +101,7 @@ func (c caches) close() error {
 }
 
 // openCaches opens the cache folder of c, made if it is not there; names are those of the store, the preferred one first. The folder of another name is
-// worked in when the preferred one has none, and held open beside it when drafts lie in it.
+// worked in when the preferred one has none, and held open beside it when an earlier mount left something in it.
 func openCaches(c config, names []string, logger *slog.Logger) (caches, error) {
 	if c.CacheDir != "" {
 		one, err := openCache(c, c.CacheDir, logger)
@@ -127,7 +127,7 @@ func presentFirst(base string, names []string, src source) []string {
 	return names
 }
 
-// openNamed opens the folder of the first name, and those of the others in which drafts lie.
+// openNamed opens the folder of the first name, and those of the others in which an earlier mount left something.
 func openNamed(c config, base string, names []string, logger *slog.Logger) (caches, error) {
 	got, err := openNumbered(c, filepath.Join(base, cacheFolder(names[0], c.Source)), logger)
 	got.name = names[0]
@@ -141,7 +141,7 @@ func openNamed(c config, base string, names []string, logger *slog.Logger) (cach
 			return caches{}, errors.Join(err, got.close())
 		}
 		for _, one := range append([]*cache.Cache{more.main}, more.left...) {
-			if len(one.Drafts()) > 0 {
+			if fs.Unended(one, "") {
 				got.left = append(got.left, one)
 			} else {
 				err = errors.Join(err, one.Close())
@@ -177,7 +177,7 @@ func openNumbered(c config, name string, logger *slog.Logger) (caches, error) {
 		if n > 1 {
 			dir = fmt.Sprintf("%s-%d", name, n)
 		}
-		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && got.main != nil {
+		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) && got.main != nil {
 			return got, nil // folders are made in order: no more of them
 		}
 		next, err := openCache(c, dir, logger)
@@ -197,15 +197,14 @@ func openNumbered(c config, name string, logger *slog.Logger) (caches, error) {
 	return got, nil
 }
 
-// take decides what next is for: the first folder is worked in until one with drafts is found; further ones are kept only for their drafts.
+// take decides what next is for: the first folder is worked in until one in which an earlier mount left something is found; further ones are kept only for that.
 func (c *caches) take(next *cache.Cache) error {
-	drafts := len(next.Drafts()) > 0
 	switch {
 	case c.main == nil:
 		c.main = next
-	case !drafts:
+	case !fs.Unended(next, ""):
 		return next.Close()
-	case len(c.main.Drafts()) == 0:
+	case !fs.Unended(c.main, ""):
 		old := c.main
 		c.main = next
 		return old.Close()
@@ -251,7 +250,7 @@ func defaultCacheSize(dir string) int64 {
 func usedBy(dir string, enough int64) int64 {
 	var sum int64
 	// What cannot be read is not counted.
-	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/fs"
 	"allasfs/s3/profile"
 )
 
@@ -100,6 +101,43 @@ func TestNumberedFolders(t *testing.T) {
 		t.Fatalf("folder %q and %d beside it, want %q and one", got, len(fourth.left), name)
 	}
 	fatal(t, fourth.close())
+}
+
+// What else an earlier mount left to be ended counts as drafts do: in the folder to work in, beside it, and under which name.
+func TestNumberedFoldersWithIntents(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "source")
+	c := config{CacheSize: 1 << 20, SizeGiven: true}
+	open := func() caches {
+		t.Helper()
+		got, err := openNumbered(c, name, slog.New(slog.DiscardHandler))
+		fatal(t, err)
+		return got
+	}
+	intend := func(c *cache.Cache) {
+		t.Helper()
+		_, err := c.NewIntent([]byte(`{"store": "s"}`))
+		fatal(t, err)
+	}
+	first, second := open(), open()
+	intend(second.main)
+	fatal(t, first.close())
+	fatal(t, second.close())
+	third := open()
+	if got := third.main.Stats().Dir; got != name+"-2" || len(third.left) > 0 {
+		t.Fatalf("folder %q and %d beside it, want %q alone", got, len(third.left), name+"-2")
+	}
+	if !fs.Unended(third.main, "s") || fs.Unended(third.main, "other") {
+		t.Error("it is another store's")
+	}
+	beside := open() // the first one
+	intend(beside.main)
+	fatal(t, third.close())
+	fatal(t, beside.close())
+	fourth := open()
+	defer fourth.close()
+	if got := fourth.main.Stats().Dir; got != name || len(fourth.left) != 1 || fourth.left[0].Stats().Dir != name+"-2" {
+		t.Fatalf("folder %q and %d beside it, want %q and one", got, len(fourth.left), name)
+	}
 }
 
 // draft leaves a closed draft in c.

@@ -35,7 +35,7 @@ type daemon struct {
 	watches sync.WaitGroup
 	unwatch context.CancelFunc // ends watches; nil = there are none
 	caches  caches
-	left    []leftFS // of drafts in caches.left or of another name, never mounted
+	left    []leftFS // of what lies in caches.left or under another name, never mounted
 	group   *fs.Group
 	strays  int // drafts of which no member is
 	server  *mount.Server
@@ -48,7 +48,7 @@ type daemon struct {
 	result  error            // of that; read after stopped is closed
 }
 
-// leftFS is a file system that is there for the drafts of a member alone.
+// leftFS is a file system that is there for what an earlier mount left of a member alone.
 type leftFS struct {
 	*fs.FS
 	of *member
@@ -205,7 +205,7 @@ func (d *daemon) mount(context.Context) error {
 	return d.findPlace()
 }
 
-// makeFS makes the file system of m, and others, never mounted, for its drafts that lie in leftover folders or under another name of its store.
+// makeFS makes the file system of m, and others, never mounted, for what earlier mounts left of it in leftover folders or under another name of its store.
 func (d *daemon) makeFS(m *member) error {
 	c := d.config
 	options := fs.Options{
@@ -227,7 +227,7 @@ func (d *daemon) makeFS(m *member) error {
 	options.WatchSpace, options.FullStat = false, false
 	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
 		for i, name := range m.stores {
-			if one == d.caches.main && i == 0 || !slices.ContainsFunc(one.Drafts(), func(x *cache.Draft) bool { return x.Target().Store == name }) {
+			if one == d.caches.main && i == 0 || !fs.Unended(one, name) {
 				continue
 			}
 			options.Cache, options.Name = one, name
