@@ -15,7 +15,7 @@ import (
 
 // foreignOptions are options of other programs that the pages name by themselves.
 var foreignOptions = []string{
-	"--vfs-cache-mode", "--fusemount", "--device", "--cap-add", "--array", "--user",
+	"--vfs-cache-mode", "--fusemount", "--device", "--cap-add", "--array", "--user", "--",
 }
 
 // pages are the texts for users, by their paths below the top of the repository.
@@ -25,7 +25,7 @@ func pages(t *testing.T) map[string]string {
 	files, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
 	fatal(t, err)
 	all := map[string]string{}
-	for _, file := range append(files, filepath.Join(top, "README.md"), filepath.Join(top, "SECURITY.md")) {
+	for _, file := range append(files, filepath.Join(top, "docs", "examples", "README.md"), filepath.Join(top, "README.md"), filepath.Join(top, "SECURITY.md")) {
 		text, err := os.ReadFile(file)
 		fatal(t, err)
 		name, err := filepath.Rel(top, file)
