@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"allasfs/s3"
 	"allasfs/s3/s3test"
 )
 
@@ -142,4 +143,26 @@ func TestAttrsWhileItUploadsOutliveCrash(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAttrsAreToldAsSent: a store tells content type and metadata of an object as they were sent, by which attrsAfter knows that nothing has to be sent: a file with all
+// kinds of attributes, once it is stored, has them.
+func TestAttrsAreToldAsSent(t *testing.T) {
+	s3test.Each(t, func(t *testing.T, e s3test.Endpoint) {
+		w := newWorldOn(t, e, e.Bucket(t), later)
+		w.ok(w.create("f.txt", []byte("text")))
+		for name, value := range oddXattrs {
+			w.setXattr("f.txt", name, value)
+		}
+		w.setSome("f.txt")
+		w.f.mu.Lock()
+		d := w.f.nodes[RootID].children["f.txt"].draft
+		w.f.mu.Unlock()
+		attrs := d.Attrs()
+		w.ok(w.f.Sync(t.Context()))
+		there := must[s3.Object](t)(w.store.Head(t.Context(), w.bucket, "f.txt"))
+		if there.ContentType != attrs.ContentType || !maps.Equal(there.Meta, attrs.Meta) {
+			t.Errorf("sent %q %v, told %q %v", attrs.ContentType, attrs.Meta, there.ContentType, there.Meta)
+		}
+	})
 }

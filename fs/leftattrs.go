@@ -93,17 +93,20 @@ func (l *leftAttrs) ask(ctx context.Context) error {
 	return err
 }
 
-// resume brings them to the store, if the version that they were set on is still there.
+// resume implements leftIntent.
 func (l *leftAttrs) resume(ctx context.Context) (over bool) {
+	over, _ = l.try(ctx) // it is told
+	return over
+}
+
+// try brings them to the store, if the version that they were set on is still there; over: it is not to be tried again. The tree's gate is held whole.
+func (l *leftAttrs) try(ctx context.Context) (over bool, err error) {
 	if l.isTaken() {
-		return true
+		return true, nil
 	}
-	err := l.send(ctx)
-	if ctx.Err() != nil {
-		return false
-	}
-	if err != nil && !l.failed(err) {
-		return false
+	err = l.send(ctx)
+	if err != nil && (ctx.Err() != nil || !l.failed(err)) {
+		return false, err
 	}
 	for _, at := range l.names() {
 		l.f.changedBehind(at.Bucket, isKey(at.Key))
@@ -111,7 +114,30 @@ func (l *leftAttrs) resume(ctx context.Context) (over bool) {
 	if err == nil {
 		l.end()
 	}
-	return true
+	return true, err
+}
+
+// syncLeft sends the attributes that an earlier mount left of files at and below a path of the mount, "" = all.
+func (f *FS) syncLeft(ctx context.Context, path string) error {
+	var left []*leftAttrs
+	f.mu.Lock()
+	for l := range f.left {
+		if p, shown := f.pathOfKey(l.note.Bucket, l.note.Key); path == "" || shown && isBelow(p, path) {
+			left = append(left, l)
+		}
+	}
+	f.mu.Unlock()
+	if len(left) == 0 {
+		return nil
+	}
+	if err := inParallel(left, func(l *leftAttrs) error { return l.ask(ctx) }); err != nil {
+		return err // nobody is to wait at the gate for a store that is away
+	}
+	if err := f.tree.Acquire(ctx, whole); err != nil {
+		return err
+	}
+	defer f.tree.Release(whole)
+	return inParallel(left, func(l *leftAttrs) error { _, err := l.try(ctx); return err })
 }
 
 // failed implements leftIntent.
@@ -152,10 +178,12 @@ func (l *leftAttrs) end() {
 	}
 }
 
+// isTaken tells that they are not to be sent: they are over, or go with newer ones.
 func (l *leftAttrs) isTaken() bool {
 	l.f.mu.Lock()
 	defer l.f.mu.Unlock()
-	return l.by != nil
+	_, waits := l.f.left[l]
+	return l.by != nil || !waits
 }
 
 // takeLeft makes attributes that an earlier mount left of n's version n's own, before others are set here or bytes are written: sent by themselves later, they would

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,5 +280,51 @@ func TestLeftAttrsOfRenamed(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSyncSendsLeftAttrs: Sync has not succeeded before attributes that an earlier mount left are stored, and sends them at once by one copy.
+func TestSyncSendsLeftAttrs(t *testing.T) {
+	for _, path := range []string{"", "d"} {
+		w := leftNote(t, "d/f")
+		refuse(w, "CopyObject", 503, "ServiceUnavailable")
+		w.start(w.hasty(), func(o *Options) { o.ResumeAfter = time.Hour })
+		w.eventually(func() bool { return len(w.f.Status().Errors) == 1 })
+		if w.f.SyncBelow(t.Context(), path) == nil {
+			t.Error("Sync said that all is sent")
+		}
+		w.ok(w.f.SyncBelow(t.Context(), "elsewhere"))
+		w.srv.Fault(nil)
+		w.wantCounts(w.counts(func() { w.ok(w.f.SyncBelow(t.Context(), path)) }), map[string]int{"HeadObject": 2, "CopyObject": 1})
+		if m := w.metaOf("d/f"); m[metaMode] != "33152" || len(w.journal()) > 0 {
+			t.Errorf("metadata %v, the journal has %q", m, w.journal())
+		}
+		w.wantCounts(w.counts(func() { w.ok(w.f.SyncBelow(t.Context(), path)) }), map[string]int{})
+	}
+}
+
+// TestLeftAttrsLandLate: those that were set here while what an earlier mount left was on its way to the store come after it, and are not forgotten.
+func TestLeftAttrsLandLate(t *testing.T) {
+	w := leftNote(t, "f")
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "CopyObject" && !held.Swap(true) {
+			close(reached)
+			<-goOn
+		}
+		return nil
+	})
+	w.start()
+	<-reached
+	w.chmod("f", 0o640)
+	close(goOn)
+	w.ok(w.f.Sync(t.Context()))
+	w.eventually(func() bool { return len(w.journal()) == 0 })
+	if m := w.metaOf("f"); m[metaMode] != "33184" {
+		t.Errorf("metadata %v", m)
+	}
+	if n := w.srv.Count("CopyObject"); n != 2 {
+		t.Errorf("%d copies", n)
 	}
 }

@@ -306,7 +306,7 @@ func (f *FS) retargetLeft(i moveIntent) {
 	}
 }
 
-// changedBehind lets names whose objects were changed behind the nodes' back be looked up anew.
+// changedBehind lets names whose objects were changed behind the nodes' back be looked up anew, but not those that have changes of their own.
 func (f *FS) changedBehind(bucket string, is func(key string) bool) {
 	f.mu.Lock()
 	type gone struct {
@@ -319,7 +319,7 @@ func (f *FS) changedBehind(bucket string, is func(key string) bool) {
 		if n.kind == kindDir {
 			n.listing, n.changes = nil, nil
 		}
-		if n.parent == nil || n.unsent() {
+		if n.parent == nil || n.unsent() || n.attrsUnsent {
 			continue
 		}
 		if b, key := f.keyOf(n); b == bucket && is(key) {
