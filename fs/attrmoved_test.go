@@ -25,7 +25,14 @@ func (w *world) kill(letGo func()) {
 	w.f.cancel()
 	letGo()
 	w.crash()
-	w.ok(os.RemoveAll(dir))
+	was := w.dir // where a goroutine that is left may write still
+	w.dir = w.t.TempDir()
+	for _, e := range must[[]os.DirEntry](w.t)(os.ReadDir(was)) {
+		if e.Name() != "intents" {
+			w.ok(os.Rename(filepath.Join(was, e.Name()), filepath.Join(w.dir, e.Name())))
+		}
+	}
+	dir = filepath.Join(w.dir, "intents")
 	w.ok(os.Mkdir(dir, 0o700))
 	for name, b := range kept {
 		w.ok(os.WriteFile(filepath.Join(dir, name), b, 0o600))
@@ -165,4 +172,55 @@ func (w *world) endMoveAlone() {
 		return !slices.ContainsFunc(w.journal(), func(j string) bool { return strings.Contains(j, `"phase"`) })
 	})
 	w.kill(func() {})
+}
+
+// TestAttrsOutliveCrashOfAFilesMove: attributes of a file that were set before its rename, or while it was under way, are on it after a crash in the middle, and nothing
+// is told to be lost.
+func TestAttrsOutliveCrashOfAFilesMove(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		for op, after := range map[string]bool{"CopyObject": false, "DeleteObject": false, "DeleteObject ": true} {
+			t.Run(fmt.Sprintf("set before %v, cut at %s, done %v", early, op, after), func(t *testing.T) {
+				w := newDirectory(t, 1)
+				w.hold("d/f0")
+				w.ok(w.f.settling.Acquire(t.Context(), 1)) // nothing is sent but by the rename
+				if early {
+					w.chmod("d/f0", 0o600)
+				}
+				reached, goOn := make(chan struct{}), make(chan struct{})
+				var held atomic.Bool
+				w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+					if r.Op != strings.TrimSpace(op) {
+						return nil
+					}
+					if !held.Swap(true) {
+						close(reached)
+					}
+					<-goOn
+					return &s3test.Fault{CutBefore: true}
+				})
+				done := make(chan error, 1)
+				go func() { done <- w.rename("d/f0", "d/g") }()
+				<-reached
+				if !early {
+					w.chmod("d/f0", 0o600)
+				}
+				if after {
+					w.srv.Delete("data", "d/f0")
+				}
+				w.kill(func() { close(goOn) })
+				<-done
+				w.srv.Fault(nil)
+				w.start()
+				w.eventually(func() bool { return len(w.journal()) == 0 })
+				for _, key := range w.srv.Keys("data") {
+					if m := w.metaOf(key); m[metaMode] != "33152" {
+						t.Errorf("%s: metadata %v", key, m)
+					}
+				}
+				if e := w.f.Status().Errors; len(e) > 0 {
+					t.Errorf("errors %+v", e)
+				}
+			})
+		}
+	}
 }

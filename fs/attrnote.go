@@ -27,7 +27,7 @@ type attrNote struct {
 	User   map[string]*[]byte `json:"user,omitempty"` // user attributes that were set, nil = removed
 
 	Tried   time.Time   `json:"tried,omitzero"`     // when the first try by a later mount failed
-	MovedTo *objectName `json:"moved_to,omitempty"` // by the rename of a directory above, which a crash cut short: it has this name, the old one, or both
+	MovedTo *objectName `json:"moved_to,omitempty"` // by a rename of it or of a directory above, which a crash cut short: it has this name, the old one, or both
 }
 
 // objectName is where an object is.
@@ -99,6 +99,9 @@ func (f *FS) attrsToDraft(n *node) {
 func (f *FS) noteOf(n *node) attrNote {
 	bucket, key := f.keyOf(n)
 	note := attrNote{Kind: attrsKind, Store: f.o.Name, Bucket: bucket, Key: key, ETag: n.obj.etag, Mtime: n.at.mtime}
+	if to, moves := f.movingTo[n]; moves {
+		note.MovedTo = &to
+	}
 	if n.at.hasMode {
 		mode := n.at.mode
 		note.Mode = &mode

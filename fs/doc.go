@@ -57,7 +57,7 @@
 // Attributes that are changed after the close follow within seconds by a copy of the object onto itself, are tried again until the store takes or refuses
 // them, and are told by Status until then. Until then they are in the journal, too (attrNote): after a crash the next mount sends them, if the version that
 // they were set on is still there. A power cut within that time may lose them, never bytes; fsync(2) sends them.
-// Those of a file below a directory that is being renamed go where it is then, after a crash too: to the old name, the new one, or both (leftAttrs).
+// Those of a file that is being renamed, or below a directory that is, go where it is then, after a crash too: to the old name, the new one, or both (leftAttrs).
 // What a crash cut short and the store does not take is tried again after 30 s, then after twice the time, at most ten minutes, and told once. A rename is given
 // up a day after it was begun, attributes a day after the first try that failed, or when the store will never take them: then the error tells what they were.
 // Who sets others on such a file meanwhile, or writes to it, takes them along (takeLeft).

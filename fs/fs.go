@@ -114,6 +114,7 @@ type FS struct {
 	finished []*walker               // that looked ahead to the end of a directory, the latest last
 	moves    map[*dirMove]struct{}   // directories that are being renamed
 	notes    map[*node]*noted        // files of whose attributes the journal tells
+	movingTo map[*node]objectName    // files that are being renamed, whose attributes a crash may have to look for there
 	left     map[*leftAttrs]struct{} // attributes that an earlier mount had no time to send, until they are stored or given up
 	sweeps   []*sweep                // tree walks that are followed, the newest last
 	closed   bool                    // no new work is taken
@@ -175,6 +176,7 @@ func New(o Options) (*FS, error) {
 		moves:    make(map[*dirMove]struct{}),
 		notes:    make(map[*node]*noted),
 		left:     make(map[*leftAttrs]struct{}),
+		movingTo: make(map[*node]objectName),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
 		unseen:   make(map[string]struct{}),

@@ -86,3 +86,37 @@ func TestPlanMovesLittle(t *testing.T) {
 		})
 	}
 }
+
+// TestPlanOfTheLargest: a file of 5 TiB, the largest that a store takes, fits the parts that an upload may have, whatever it is made of; so do the parts that leave while
+// it is being written, of the sizes that plan has.
+func TestPlanOfTheLargest(t *testing.T) {
+	const most = int64(5) << 40
+	for name, pieces := range map[string][]cache.Piece{
+		"written": {{Len: most, Kind: cache.Local}},
+		"copied":  {{Len: most, Kind: cache.FromBase}},
+		"hole":    {{Len: most, Kind: cache.Zero}},
+		"changed at the end": {
+			{Len: most - 1<<20, Kind: cache.FromBase},
+			{Off: most - 1<<20, Len: 1 << 20, Kind: cache.Local},
+		},
+	} {
+		parts := plan(pieces, most, true)
+		end := int64(0)
+		for i, p := range parts {
+			if p.off != end || p.n > 5<<30 || p.n < 5<<20 && i < len(parts)-1 {
+				t.Errorf("%s: part %d: %d bytes at %d, the one before ends at %d", name, i, p.n, p.off, end)
+			}
+			end = p.off + p.n
+		}
+		if end != most || len(parts) > maxPartsAll {
+			t.Errorf("%s: %d parts, the last ends at %d", name, len(parts), end)
+		}
+	}
+	sum := int64(0)
+	for i := range maxPartsAll {
+		sum += partSize(i)
+	}
+	if sum < most {
+		t.Errorf("parts that leave early come to %d bytes", sum)
+	}
+}

@@ -180,6 +180,7 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	}
 	err = errors.Join(f.settleCopies(ctx, v.Bucket, isKey(v.Key)), f.settleCopies(ctx, to.at.bucket, isKey(to.key)))
 	if err == nil {
+		defer f.notingMove(src, to)()
 		err = f.copyOver(ctx, v, dst, to, opts, &now)
 	}
 	if err != nil {
@@ -196,6 +197,25 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	}
 	f.moved(src, v, now, at, seq, to)
 	return nil
+}
+
+// notingMove lets what the journal tells of n's attributes, now and while it is being renamed, name both places, until the function that it returns is called.
+func (f *FS) notingMove(n *node, to spot) (end func()) {
+	f.mu.Lock()
+	f.movingTo[n] = objectName{to.at.bucket, to.key}
+	noted := f.notes[n] != nil
+	f.mu.Unlock()
+	if noted {
+		f.noteAttrs(n)
+	}
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.movingTo, n)
+		if f.notes[n] != nil {
+			f.spawn(func() { f.noteAttrs(n) })
+		}
+	}
 }
 
 // copyOver copies v to where it is to be and tells the copy; the bytes of dst, which has that name if it is not nil, are kept for those who have it open.
