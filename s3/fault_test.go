@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,31 @@ func TestGetGoesOnWhereItBroke(t *testing.T) {
 				t.Errorf("%d requests, want 3", n)
 			}
 		})
+	}
+}
+
+// TestSilenceEndsIdleConnections: after one connection was silent, the next try goes by a new one, not by an old one that nobody has heard of since either.
+func TestSilenceEndsIdleConnections(t *testing.T) {
+	b, server := faulty(t)
+	data := random(1000)
+	v := b.put(t, "k", data, s3.PutOptions{}).Version(b.bucket)
+	server.Fault(func(s3test.Request) *s3test.Fault { return &s3test.Fault{Before: 20 * time.Millisecond} })
+	var side sync.WaitGroup
+	for range 4 {
+		side.Go(func() { b.read(t, v, 0, 10) })
+	}
+	side.Wait()
+	server.Fault(nil)
+	n := server.Connections()
+	if n < 2 {
+		t.Fatalf("%d connections, so that none is idle", n)
+	}
+	server.FaultOnce("GetObject", s3test.Fault{Before: time.Minute})
+	if got := b.read(t, v, 0, 1000); !bytes.Equal(got, data) {
+		t.Error("other bytes")
+	}
+	if got := server.Connections(); got != n+1 {
+		t.Errorf("%d connections after %d, want one more", got, n)
 	}
 }
 

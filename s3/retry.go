@@ -69,6 +69,9 @@ func (b *backoff) next(ctx context.Context, err error) error {
 	case b.tries >= minTries && left <= 0:
 		return b.giveUp(err)
 	}
+	if errors.Is(err, ErrTimeout) { // the network may be another one now, and idle connections as dead as the one that was silent
+		b.client.idle.CloseIdleConnections()
+	}
 	pause := b.pause()
 	if left > 0 {
 		pause = min(pause, left) // one more try when the time is up

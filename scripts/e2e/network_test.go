@@ -43,6 +43,7 @@ func needNetwork(t *testing.T) *network {
 	t.Cleanup(func() { w.run(t, "/", "ip", "netns", "del", n.name) })
 	cable := fmt.Sprintf("afs%d-%d", os.Getpid()%100000, id)
 	w.run(t, "/", "ip", "link", "add", cable, "type", "veth", "peer", "name", "cable", "netns", n.name)
+	t.Cleanup(func() { w.run(t, "/", "ip", "link", "del", cable) }) // dead connections keep the namespace for minutes
 	here := fmt.Sprintf("10.231.%d.1", os.Getpid()%250+id%5)
 	w.run(t, "/", "ip", "addr", "add", here+"/24", "dev", cable)
 	w.run(t, "/", "ip", "link", "set", cable, "up")
