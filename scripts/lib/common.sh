@@ -10,6 +10,9 @@ die() {
 	exit 1
 }
 
+# toolchain DIR prints the Go that the module in DIR names for what is given to users; older ones have known vulnerabilities.
+toolchain() { sed -n 's/^toolchain //p' "$1/go.mod"; }
+
 # step NAME COMMAND… runs the command, and tells how long it took and whether it failed.
 step() {
 	local name=$1 started=$SECONDS rc=0
