@@ -44,7 +44,10 @@ Where there is no terminal it prints what 'allasfs status --watch' prints.`,
 
 // showTop runs the view until it is quit or ctx ends, and leaves the terminal as it was.
 func showTop(ctx context.Context, s *streams, t *top) error {
-	_, err := tea.NewProgram(t, tea.WithContext(ctx), tea.WithOutput(s.out), tea.WithoutSignalHandler()).Run()
+	p := tea.NewProgram(t, tea.WithOutput(s.out), tea.WithoutSignalHandler())
+	stop := context.AfterFunc(ctx, p.Quit) // not tea.WithContext: that leaves the reader of keys behind
+	defer stop()
+	_, err := p.Run()
 	if ctx.Err() != nil {
 		return nil
 	}
