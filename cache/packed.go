@@ -50,7 +50,7 @@ func (c *Cache) storeSmall(v *version, blk *block) error {
 	v.bytes = 0
 	c.used -= bytes
 	c.mu.Unlock()
-	v.add([]*block{blk})
+	v.add([]*block{blk}, v.evictions.Load())
 	if old != nil {
 		c.kill(old)
 	} else if stored {

@@ -200,6 +200,7 @@ func (c *Cache) store(v *version, run []*block) error {
 	if err != nil {
 		return err
 	}
+	evictions := v.evictions.Load()
 	records := make([]byte, 0, len(run)*recordSize)
 	for part := range slices.Chunk(run, int(max(1, sumPart/c.o.BlockSize))) {
 		vec := make([][]byte, 0, len(part))
@@ -218,12 +219,13 @@ func (c *Cache) store(v *version, run []*block) error {
 	if _, err = d.index.WriteAt(records, recordOff(run[0].no)); err != nil {
 		return err
 	}
-	v.add(run)
+	v.add(run, evictions)
 	return nil
 }
 
-// add marks blocks present that were written.
-func (v *version) add(run []*block) {
+// add marks blocks present that were written. They need no check, unless the version is distrusted since evictions was read: then the file may have been cut after
+// they were written.
+func (v *version) add(run []*block, evictions uint64) {
 	v.c.mu.Lock()
 	defer v.c.mu.Unlock()
 	now := v.c.clock.Add(1)
@@ -231,7 +233,9 @@ func (v *version) add(run []*block) {
 		if v.dead {
 			return
 		}
-		v.checked.set(b.no)
+		if v.evictions.Load() == evictions {
+			v.checked.set(b.no)
+		}
 		if !b.used {
 			v.unread.set(b.no)
 		}

@@ -166,6 +166,7 @@ func (m *mounted) forget(t testing.TB, name string) {
 	fd := must[int](t)(unix.Open(m.path(name), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	ok(t, unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED))
 	ok(t, unix.Close(fd))
+	m.idle() // what was lent to the kernel for this open is back
 }
 
 // readPattern does a pattern's reads and compares every byte.
