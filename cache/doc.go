@@ -27,9 +27,10 @@ cursors that have shown themselves to be sequences.
 
 Requests and memory have one budget for all files (Options.Parallel and Options.Memory). What a reader waits for goes first; read-ahead
 takes turns among the files and leaves a quarter of the requests free. A store that asks for patience ([Cache.Busy]) halves the requests, and
-they come back one by one as requests succeed. When memory runs out, blocks that were read go first, whether the disk
-has taken them or not; unread ones go for a reader that waits, or after some seconds. So a slow or failing disk costs caching and never a
-read. What small reads downloaded is written when no reader has begun to wait for 20 ms, or half a second after its download, or when it has
+they come back one by one as requests succeed. When memory runs out, blocks that were read go first; unread ones go for a reader that waits,
+or after some seconds. Where blocks that were read still wait for the disk, sequences wait with them as long as the disk keeps up with two thirds of the
+network, and for a quarter of a second where it stands still: a file without holes costs no request later. Else these blocks are left out, so a slow or
+failing disk costs caching and never a read. What small reads downloaded is written when no reader has begun to wait for 20 ms, or half a second after its download, or when it has
 become 2 MiB: until then the next small read has the processors to itself. With Options.Size 0 everything above holds, with memory alone.
 
 # On disk

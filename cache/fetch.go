@@ -18,16 +18,17 @@ type fetch struct {
 	off, n int64 // of the request, in bytes
 	blocks []*block
 
-	state   fetchState
-	ahead   bool    // waits behind what readers wait for
-	cursor  *cursor // the sequence it reads ahead for; nil = none, or that ended
-	wants   int     // readers and fills that want it to go on
-	have    int64   // bytes that arrived and may be read
-	waiters []*waiter
-	err     error
-	wrong   bool // the source gave too much: none of its bytes can be trusted
-	ctx     context.Context
-	cancel  context.CancelFunc
+	state    fetchState
+	ahead    bool    // waits behind what readers wait for
+	cursor   *cursor // the sequence it reads ahead for; nil = none, or that ended
+	streamed bool    // it ran for a sequence from the start: counted in backlog
+	wants    int     // readers and fills that want it to go on
+	have     int64   // bytes that arrived and may be read
+	waiters  []*waiter
+	err      error
+	wrong    bool // the source gave too much: none of its bytes can be trusted
+	ctx      context.Context
+	cancel   context.CancelFunc
 }
 
 type fetchState uint8
@@ -86,6 +87,9 @@ func (c *Cache) run(ft *fetch) {
 		err = fmt.Errorf("cache: %s/%s at %d: %w", ft.v.id.Bucket, ft.v.id.Key, ft.off, err)
 	}
 	c.sched.over(ft)
+	if ft.streamed {
+		c.writes.backlog.over(time.Now())
+	}
 	if err == nil {
 		c.sched.budget.raise()
 	}
@@ -175,6 +179,9 @@ func (c *Cache) arrived(ft *fetch, blk *block, n int) {
 	defer c.mu.Unlock()
 	blk.have += n
 	ft.have += int64(n)
+	if ft.streamed {
+		c.writes.backlog.arrived(int64(n), time.Now())
+	}
 	ft.wake(false)
 }
 

@@ -106,21 +106,32 @@ func (c *Cache) purge(v *version) {
 	}
 }
 
-// grab takes n bytes of the budget, and makes room for them. The caller holds Cache.mu.
-func (c *Cache) grab(n int64, waited bool) bool {
-	for c.mem.used+n > c.o.Memory {
+// grab takes the memory for a download, and makes room for it. The caller holds Cache.mu.
+func (c *Cache) grab(ft *fetch, waited bool) grabbed {
+	for c.mem.used+ft.n > c.o.Memory {
 		b := c.mem.victim(waited)
-		if b == nil {
-			return false
-		}
-		if !b.used {
+		switch {
+		case b == nil:
+			return noMemory
+		case !b.used:
 			b.v.wasted(b.no)
+		case c.holdBack(ft, b):
+			return heldBack
 		}
 		c.discard(b)
 	}
-	c.mem.used += n
-	return true
+	c.mem.used += ft.n
+	return enough
 }
+
+// grabbed is what came of asking for memory.
+type grabbed uint8
+
+const (
+	enough grabbed = iota
+	noMemory
+	heldBack // until the disk has taken something: see backlog
+)
 
 // victim is the block that has to go, nil = none may: blocks that were read go first, then unread ones that nobody came for in a while. Where somebody
 // waits for the room others go as well, the last that came first: their readers are the farthest from them.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 // schedule is the downloads that wait for their turn. What a reader waits for goes first; read-ahead takes turns among the files, and leaves
@@ -81,8 +82,11 @@ func (c *Cache) dispatch() {
 			i++
 			continue
 		}
-		if !c.start(ft, true) {
+		switch c.start(ft, true) {
+		case noMemory:
 			return
+		case heldBack:
+			i++
 		}
 	}
 	for passed := 0; passed < len(s.ahead) && s.running < c.slots(); {
@@ -92,7 +96,7 @@ func (c *Cache) dispatch() {
 			passed++
 			continue
 		}
-		if !c.start(ft, ft.wants > 0) {
+		if c.start(ft, ft.wants > 0) != enough {
 			return
 		}
 		s.turn()
@@ -102,19 +106,22 @@ func (c *Cache) dispatch() {
 
 // start runs a queued download if there is memory for it. With nothing running nothing is going to give memory back, so then one that is
 // waited for starts all the same: the budget may be exceeded by one request.
-func (c *Cache) start(ft *fetch, waited bool) bool {
-	if !c.grab(ft.n, waited) {
-		if !waited || c.sched.running > 0 {
-			return false
+func (c *Cache) start(ft *fetch, waited bool) grabbed {
+	if got := c.grab(ft, waited); got != enough {
+		if got == heldBack || !waited || c.sched.running > 0 {
+			return got
 		}
 		c.mem.used += ft.n
 	}
 	c.sched.remove(ft)
 	c.sched.begun(ft)
 	ft.state = running
+	if ft.streamed = ft.cursor != nil; ft.streamed {
+		c.writes.backlog.begun(time.Now())
+	}
 	ft.ctx, ft.cancel = context.WithCancel(c.ctx)
 	c.work.Go(func() { c.run(ft) })
-	return true
+	return enough
 }
 
 // dropQueued ends every download that has not begun. The caller holds Cache.mu.

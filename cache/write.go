@@ -26,12 +26,13 @@ var errFull = errors.New("cache full")
 
 // writeQueue is what waits for the cache's disk, in order. Guarded by Cache.mu.
 type writeQueue struct {
-	mu     *sync.Mutex
-	more   *sync.Cond
-	jobs   []*job
-	closed bool
-	drop   bool // nothing is written any more
-	linger linger
+	mu      *sync.Mutex
+	more    *sync.Cond
+	jobs    []*job
+	closed  bool
+	drop    bool // nothing is written any more
+	linger  linger
+	backlog backlog
 }
 
 // job is blocks of one version to be written, or a range of blocks whose checksums are to be.
@@ -62,6 +63,9 @@ func (q *writeQueue) add(j *job) {
 
 // take waits for a job whose time has come; nil when the queue is closed and empty. The caller holds Cache.mu.
 func (q *writeQueue) take() *job {
+	if len(q.jobs) == 0 {
+		q.backlog.idle(time.Now())
+	}
 	for len(q.jobs) == 0 || !q.closed && !q.ripe() {
 		if q.closed {
 			q.linger.stop()
@@ -157,6 +161,7 @@ func (c *Cache) writeBlocks(j *job) {
 
 // writeRun writes consecutive blocks; those that are on disk leave memory.
 func (c *Cache) writeRun(v *version, run []*block) {
+	began := time.Now()
 	err := c.store(v, run)
 	if errors.Is(err, syscall.ENOSPC) && c.shrink() {
 		err = c.store(v, run)
@@ -169,11 +174,17 @@ func (c *Cache) writeRun(v *version, run []*block) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var n int64
 	for _, b := range run {
 		if err == nil && !v.dead {
+			n += int64(b.size)
 			c.discard(b)
 		}
 		c.unpin(b)
+	}
+	if n > 0 {
+		now := time.Now()
+		c.writes.backlog.wrote(n, now.Sub(began), now)
 	}
 	c.dispatch()
 }
