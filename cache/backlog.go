@@ -93,11 +93,11 @@ func (l *backlog) keepsUp() bool {
 }
 
 // holdBack tells whether a download is to wait for the disk, instead of taking the memory of block b, which was read: dispatch is called when it need not any
-// more. A reader here and there does not wait, for it takes little. The caller holds Cache.mu.
+// more. A small read out of any sequence does not wait, for it takes little. The caller holds Cache.mu.
 func (c *Cache) holdBack(ft *fetch, b *block) bool {
 	l := &c.writes.backlog
 	switch {
-	case b.job == nil || ft.cursor == nil || c.closed || !c.diskBad.IsZero() || !l.keepsUp():
+	case b.job == nil || ft.cursor == nil && ft.n < streamRun || c.closed || !c.diskBad.IsZero() || !l.keepsUp():
 		return false
 	case l.held:
 		return true
