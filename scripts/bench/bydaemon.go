@@ -25,7 +25,7 @@ func (s *stage) byDaemon(ctx context.Context) error {
 		if err := s.fill(ctx); err != nil {
 			return err
 		}
-		if err := s.m.remount(ctx); err != nil {
+		if err := s.anew(ctx); err != nil {
 			return err
 		}
 		s.row(ctx, name, t)
