@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # $run is the folder of the run
 
-# Tests of a mounted file system, of crashes and of broken connections meet the machine's scheduler in ways that no test foresees, and and a run has about two
-# thousand of them. So what fails is run once more, alone, and fails the run if it fails again. That is never silent: the first failure's output stays in the log, and the last lines
-# of the run name the test (flaky_told). And it is never done for what chance does not excuse: a data race, a panic, a test that hung, a package that
-# does not build or breaks outside its tests, or more than repeatable_most tests at once.
+# Tests of a mounted file system, of crashes and of broken connections meet the machine's scheduler in ways that no test foresees, and a run has some two
+# thousand of them. So what fails is run once more, alone, and fails the run if it fails again. That is never silent: the first failure's output stays in the
+# log, and the last lines of the run name the test (flaky_told). And it is never done for what chance does not excuse: a data race, a panic, a test that hung, a
+# package that does not build or breaks outside its tests, or more than repeatable_most tests at once.
 readonly repeatable_most=3
 
 # go_test_in DIR [FLAG…] -- PACKAGE… tests the packages of the module in DIR, and once more what may have failed by chance. It returns go test's exit status.
