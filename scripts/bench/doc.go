@@ -36,7 +36,7 @@
 // Every 4 KiB page of every object carries its object's number and its own offset, and every read that is measured looks at them. Before the
 // measurements each system reads everything once more in full and all bytes are compared; what the first repetition writes is read back by the raw
 // client and compared. A cold row has an empty cache folder, a new daemon, and a dropped page cache. A row that takes longer than -limit is cut
-// and shown as ">". What the raw client sends lies in the page cache before, as what programs write to a mount comes from memory.
+// and shown as ">". Memory that a virtual machine has never touched is touched once before, for a gibibyte of it costs its first user a second. What the raw client sends lies in the page cache before, as what programs write to a mount comes from memory.
 //
 // What flatters: the native file was written in one piece, which is at least as fast to read as a cache file that grew by blocks (against us); the
 // raw client of a row "8 at once" reads with more in flight than the program asks for (against us); starting Python or rclone is part of what users

@@ -36,6 +36,12 @@ func begin(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.end(context.WithoutCancel(ctx))) }()
+	if !o.quick {
+		r.say("touching the memory that nobody uses")
+		if err := touchMemory(ctx); err != nil {
+			return err
+		}
+	}
 	load := r.load
 	if o.kept != nil {
 		load = r.loadKept
