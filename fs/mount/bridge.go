@@ -25,6 +25,7 @@ type bridge struct {
 	stop context.CancelFunc
 
 	collects bool // the kernel collects writes
+	past     bool // writes by handles for writing alone go past the kernel's pages
 
 	files table[*file]
 	dirs  table[*dir]

@@ -12,6 +12,11 @@
 // write(2) goes to the draft at once, in requests of up to 1 MiB, and a stat shows the draft's size. Shared writable mappings work; their pages come
 // when the kernel writes them out, at msync(2), close(2) or munmap(2).
 //
+// A handle that was opened for writing alone writes past the kernel's pages (FOPEN_DIRECT_IO): these would have to be allocated, filled, and dropped again, since what is written moves the
+// modification time. That saves a new file the question for security.capability, too. The kernel drops the pages of the range before it passes a write on, and newer ones once more after
+// it; what older ones read again in between, while another handle was open, they are told to drop. Kernels that have no DIRECT_IO_ALLOW_MMAP, those before
+// Linux 6.6, do not drop them: there all writes go through the pages.
+//
 // # Writes that the kernel collects
 //
 // A request costs a program that writes 4 KiB at a time more than the writing itself: on 2 cores a new file of 128 MiB, sent and all, takes 3.4 times as

@@ -16,6 +16,7 @@ import (
 type file struct {
 	handle *fs.Handle
 	append bool // opened with O_APPEND
+	past   bool // its writes go past the kernel's pages, which may be read by other handles
 
 	mu    sync.Mutex
 	pages *fs.Handle // opened without O_APPEND for the pages of mappings; nil until needed
@@ -33,7 +34,8 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 	case h.KeepCache():
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
-	if h.Direct() || id != 0 && mode != syscall.O_RDONLY {
+	past := id == 0 && mode == syscall.O_WRONLY && b.past
+	if past || h.Direct() || id != 0 && mode != syscall.O_RDONLY {
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 	}
 	if mode == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
@@ -46,7 +48,7 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 			return err
 		}
 	}
-	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0})
+	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0, past: past})
 	return nil
 }
 
@@ -118,7 +120,11 @@ func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	if err != nil {
 		return 0, b.status("write", in.NodeId, err)
 	}
+	before := b.backings.opened(f.handle.Node())
 	n, err := h.WriteAt(r, data, int64(in.Offset))
+	if f.past && (before.handles > 1 || b.backings.opened(f.handle.Node()) != before) {
+		b.notifier.ContentChanged(f.handle.Node()) // the kernel dropped the pages before it sent the write, and may have read them again since
+	}
 	if err != nil {
 		return uint32(n), b.status("write", in.NodeId, err)
 	}

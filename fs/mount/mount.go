@@ -123,7 +123,9 @@ func (s *Server) serve(fd int, o Options) error {
 
 // start makes b ready for the kernel's first request.
 func (b *bridge) start(server *fuse.Server, o Options) {
-	b.collects = b.fs.KernelWrites() && server.KernelSettings().Flags64()&collectsWrites == collectsWrites
+	offered := server.KernelSettings().Flags64()
+	b.collects = b.fs.KernelWrites() && offered&collectsWrites == collectsWrites
+	b.past = !b.collects && offered&fuse.CAP_DIRECT_IO_ALLOW_MMAP != 0
 	b.backings.start(server, noPassthrough(server, o.NoPassthrough, b.collects))
 	b.notifier.start(numbered{server, b})
 	b.fs.SetNotifier(b.notifier)

@@ -34,9 +34,12 @@ type backings struct {
 	inodes map[uint64]*inode
 }
 
+// openings is how often a node is open, and was opened since it last was not.
+type openings struct{ handles, ever int }
+
 // inode is a node with open handles.
 type inode struct {
-	handles int // guarded by backings.mu
+	openings // guarded by backings.mu
 
 	mu   sync.Mutex  // held while the mode is decided and while it ends
 	set  bool        // the mode is decided
@@ -78,6 +81,7 @@ func (p *backings) open(h *fs.Handle) (id int32) {
 		p.inodes[h.Node()] = i
 	}
 	i.handles++
+	i.ever++
 	wanted := p.why == ""
 	p.mu.Unlock()
 
@@ -94,6 +98,16 @@ func (p *backings) open(h *fs.Handle) (id int32) {
 		p.others.Add(1)
 	}
 	return i.id
+}
+
+// opened tells how a node is open now.
+func (p *backings) opened(node uint64) openings {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := p.inodes[node]; i != nil {
+		return i.openings
+	}
+	return openings{}
 }
 
 // lend gives the file behind h to the kernel; nil and 0 when it is not to be had, or not taken.
