@@ -37,9 +37,9 @@ func (f *File) observe(off, n int64) {
 }
 
 // plan queues what is missing of a read of n bytes from off, and what is to be read ahead of it. A read that goes on with a sequence asks for
-// more than its own bytes in its own request; one at the start of a small file that takes a good part of it asks for the whole. A shorter one
-// may be after the header only, and an answer of a MiB begins 2 ms later than one of 128 KiB (Ceph 16 on loopback). The caller holds Cache.mu and
-// dispatches.
+// more than its own bytes in its own request; one at the start of a small file that takes a good part of it asks for the whole, as does any where that is
+// expected. A shorter one may be after the header only, and an answer of a MiB begins 2 ms later than one of 128 KiB (Ceph 16 on loopback). The
+// caller holds Cache.mu and dispatches.
 func (f *File) plan(off, n int64) {
 	v, size := f.v, f.c.o.BlockSize
 	first, last := off/size, (off+n-1)/size+1
@@ -47,7 +47,7 @@ func (f *File) plan(off, n int64) {
 	switch {
 	case f.c.closed:
 		return
-	case off == 0 && v.size <= f.c.o.Whole && n >= v.size/wholeShare:
+	case off == 0 && (f.whole || v.size <= f.c.o.Whole && n >= v.size/wholeShare):
 		f.download(0, v.blocks(), false, nil)
 		return
 	case cur == nil:
