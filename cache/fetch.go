@@ -270,6 +270,15 @@ func (c *Cache) abandon(ft *fetch, err error) {
 	ft.wake(true)
 }
 
+// dropSequence gives up what is read ahead for the sequence whose download ft is, because its reader is gone; what others wait for goes on, and who goes on
+// with the sequence from off asks anew. The caller holds Cache.mu.
+func (c *Cache) dropSequence(ft *fetch, off int64) {
+	if cur := ft.cursor; cur != nil && ft.wants == 0 && ft.state != ended {
+		cur.ahead = min(cur.ahead, off)
+		c.cancelAhead(ft.v, cur)
+	}
+}
+
 // cancelAhead ends the read-ahead of one cursor, or of all. The caller holds Cache.mu.
 func (c *Cache) cancelAhead(v *version, cur *cursor) {
 	for ft := range v.fetches {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -306,4 +307,78 @@ func TestNeverMoreRequestsThanParallel(t *testing.T) {
 	if s.requested() != 32*mib {
 		t.Errorf("%d bytes requested of %d", s.requested(), 32*mib)
 	}
+}
+
+// A reader of a sequence that is gone takes its own request with it, and what was read ahead for it, though the file is still open; what somebody else waits
+// for goes on.
+func TestReaderOfASequenceThatLeaves(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		t.Run(fmt.Sprintf("shared=%t", shared), func(t *testing.T) {
+			c := mustOpen(t, testOptions(t))
+			s := newSource(32 * mib)
+			f := c.File(testID, int64(len(s.data)), s)
+			defer f.Close()
+			for off := 0; off < 2*mib; off += 128 * kib {
+				readRange(t, f, s, off, 128*kib)
+			}
+			settled(t, c)
+			g := newGate(s)
+			at := int(f.Cached()) // the first byte that is missing: what came so far came in order
+			for off := 2 * mib; off < at; off += 128 * kib {
+				readRange(t, f, s, off, 128*kib)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			p := make([]byte, 128*kib)
+			done := reading(ctx, f, p, int64(at))
+			waiting(t, c, 1)
+			var other chan error
+			if shared {
+				other = reading(t.Context(), f, make([]byte, 4*kib), int64(at))
+				waiting(t, c, 2)
+			}
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Fatalf("read: %v", err)
+			}
+			s.setHook(nil)
+			if shared {
+				if err := giveUntil(g, other); err != nil {
+					t.Errorf("the other reader: %v", err)
+				}
+			} else {
+				for end := time.Now().Add(10 * time.Second); fetching(c) > 0; time.Sleep(time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("%d requests go on", fetching(c))
+					}
+				}
+			}
+			again := reading(t.Context(), f, p, int64(at)) // who comes again gets all
+			if err := giveUntil(g, again); err != nil || !bytes.Equal(p, s.data[at:at+len(p)]) {
+				t.Errorf("the next reader: %v", err)
+			}
+			checkMemory(t, c)
+		})
+	}
+}
+
+// giveUntil lets every request have its bytes until a read ends.
+func giveUntil(g *gate, done chan error) error {
+	for {
+		select {
+		case g.give <- 64 * mib:
+		case err := <-done:
+			return err
+		}
+	}
+}
+
+// fetching is how many downloads are queued or under way.
+func fetching(c *Cache) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, v := range c.versions {
+		n += len(v.fetches)
+	}
+	return n
 }

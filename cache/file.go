@@ -26,6 +26,8 @@ type File struct {
 	c   *Cache
 	v   *version
 	src Source
+
+	whole bool // guarded by Cache.mu: a read of its start asks for all of it
 }
 
 // File opens a version of size bytes. Nothing is read or requested before the first ReadAt or Fill. The caller closes it.
@@ -37,6 +39,14 @@ func (c *Cache) File(id ID, size int64, src Source) *File {
 
 // Size is the size of the object in bytes.
 func (f *File) Size() int64 { return f.v.size }
+
+// ExpectWhole tells that the object is going to be read whole: a read that begins at its start asks for all of it. It is for objects that one request can
+// bring; its answer begins a little later than that to a small one would.
+func (f *File) ExpectWhole() {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	f.whole = true
+}
 
 // Close ends this view. Read-ahead for a version that nobody has open any more is cancelled; what was asked for is still kept.
 func (f *File) Close() error {

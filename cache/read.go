@@ -115,6 +115,7 @@ func (r *reader) leave(cancelled bool) {
 	for _, ft := range r.wanted {
 		ft.wants--
 		if cancelled {
+			c.dropSequence(ft, r.pos())
 			c.cancelUnwanted(ft)
 		}
 	}

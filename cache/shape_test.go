@@ -151,6 +151,39 @@ func TestRequestsOfWholeFiles(t *testing.T) {
 	}
 }
 
+// Files that were read to their end, or closed, take nothing from the window of the next one.
+func TestFilesOneAfterAnother(t *testing.T) {
+	const files, size = 60, 4 * mib
+	for _, tt := range []struct {
+		name string
+		read int64 // bytes of each, from its start
+		keep bool  // open
+		want int   // requests a file
+	}{
+		{"to the end, closed", size, false, 2},
+		{"to the end, open", size, true, 2},
+		{"half, closed", size / 2, false, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onWire(t, func(t *testing.T, c *Cache) {
+				s := &wire{pattern: pattern{size: size}, delay: loopDelay, rate: loopRate}
+				for i := range files {
+					f := c.File(ID{Store: "s", Bucket: "b", Key: fmt.Sprint(i), ETag: "e"}, size, s)
+					reads(t, f, 128*kib, steps(0, tt.read, 128*kib)...)
+					if tt.keep {
+						defer f.Close()
+					} else {
+						f.Close()
+					}
+				}
+				if n, _ := s.count(); n > tt.want*files {
+					t.Errorf("%d requests for %d files, want %d a file", n, files, tt.want)
+				}
+			})
+		})
+	}
+}
+
 func TestWindowFollowsTheNetwork(t *testing.T) {
 	for _, tt := range []struct {
 		name        string

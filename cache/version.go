@@ -170,8 +170,7 @@ func (c *Cache) letGo(v *version, opens, holds int) *diskFile {
 	v.opens -= opens
 	v.holds -= holds
 	if opens > 0 && v.opens == 0 {
-		c.cancelAhead(v, nil)
-		v.cursors, v.strides, v.starts = nil, nil, nil
+		c.endSequences(v)
 	}
 	return c.settle(v)
 }

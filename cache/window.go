@@ -37,9 +37,9 @@ func (f *File) observe(off, n int64) {
 }
 
 // plan queues what is missing of a read of n bytes from off, and what is to be read ahead of it. A read that goes on with a sequence asks for
-// more than its own bytes in its own request; one at the start of a small file that takes a good part of it asks for the whole. A shorter one
-// may be after the header only, and an answer of a MiB begins 2 ms later than one of 128 KiB (Ceph 16 on loopback). The caller holds Cache.mu and
-// dispatches.
+// more than its own bytes in its own request; one at the start of a small file that takes a good part of it asks for the whole, as does any where that is
+// expected. A shorter one may be after the header only, and an answer of a MiB begins 2 ms later than one of 128 KiB (Ceph 16 on loopback). The
+// caller holds Cache.mu and dispatches.
 func (f *File) plan(off, n int64) {
 	v, size := f.v, f.c.o.BlockSize
 	first, last := off/size, (off+n-1)/size+1
@@ -47,7 +47,7 @@ func (f *File) plan(off, n int64) {
 	switch {
 	case f.c.closed:
 		return
-	case off == 0 && v.size <= f.c.o.Whole && n >= v.size/wholeShare:
+	case off == 0 && (f.whole || v.size <= f.c.o.Whole && n >= v.size/wholeShare):
 		f.download(0, v.blocks(), false, nil)
 		return
 	case cur == nil:
@@ -86,10 +86,14 @@ func (f *File) follow(off, n int64) *cursor {
 	}
 	cur.run += end - max(off, cur.next)
 	cur.next = end
-	if cur.hits == 0 || cur.next >= f.v.size && off+n <= cur.ahead {
+	over := cur.next >= f.v.size
+	if over {
+		delete(f.c.sched.streams, cur) // what others may read ahead need not wait until it counts as idle
+	}
+	if cur.hits == 0 || over && off+n <= cur.ahead {
 		return nil
 	}
-	if cur.run >= streamRun {
+	if cur.run >= streamRun && !over {
 		f.c.sched.streams[cur] = struct{}{}
 	}
 	cur.read(cur.next, cur.run, now, f.v.link(), f.c.widest(now))
@@ -142,6 +146,18 @@ func (v *version) leastCursor() *cursor {
 	return any
 }
 
+// endSequences forgets the sequences of a version that nobody has open any more, and ends what is read ahead for them. The caller holds Cache.mu.
+func (c *Cache) endSequences(v *version) {
+	c.cancelAhead(v, nil)
+	for _, cur := range v.cursors {
+		delete(c.sched.streams, cur)
+	}
+	for _, s := range v.strides {
+		delete(c.sched.streams, &s.cursor)
+	}
+	v.cursors, v.strides, v.starts = nil, nil, nil
+}
+
 // near tells whether a read at off belongs to the sequence: small skips do, the larger the longer the sequence is.
 func (cur *cursor) near(off int64) bool {
 	d := off - cur.next
@@ -190,7 +206,7 @@ func (f *File) chunk(cur *cursor, window, off int64) int64 {
 	return (n + size - 1) / size * size
 }
 
-// streams is the number of sequences that were read a moment ago.
+// streams is the number of sequences that were read a moment ago and are not at the end of their file.
 func (c *Cache) streams(now time.Time) int {
 	s := &c.sched
 	if t := now.UnixNano(); t-s.counted > int64(streamIdle/10) {

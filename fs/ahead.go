@@ -12,7 +12,7 @@ import (
 
 // Bounds of what is fetched ahead of programs that read a directory's files one after the other, over all of them.
 const (
-	aheadFile  = 1 << 20          // bytes of a file that is fetched whole before anybody opened it; larger ones are left to their readers
+	aheadFile  = 1 << 20          // bytes of a file that is fetched whole before anybody opened it; larger ones only where such are read whole (readWhole)
 	aheadBytes = 32 << 20         // bytes of all such files that nobody reads yet
 	aheadFiles = 128              // such files
 	aheadKept  = 10 * time.Second // how long one is waited for; its bytes stay in the cache after that

@@ -33,6 +33,8 @@
 //
 // Who reads the files of a listed directory in the order of the listing (walker: forwards, backwards, every n-th, those of one extension), one
 // program or several that share them, gets the next ones fetched ahead: files of up to 1 MiB, whole, one GET each, behind what readers wait for.
+// Of a directory whose last files of 1 to 8 MiB were read whole, two at least, such files are fetched ahead as well, and one that is opened is asked for in one
+// request; the first of them that is read in part ends that (readWhole).
 // Two files in a row begin it; the window grows by one with each file that is not there some steps before its reader, halves with each that nobody
 // read, and ends with the reading. The next directory of a tree goes on with the window of the last. What is fetched is a version in the cache, so
 // nothing old can be shown by it.

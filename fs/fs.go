@@ -86,6 +86,8 @@ type FS struct {
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
 
+	wholes *cache.LRU[uint64, int] // by a directory's id: files in a row that were read whole, of those that mayBeWhole
+
 	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
 
 	mu       sync.Mutex // guards all below and every field of a node; never held over I/O
@@ -112,6 +114,7 @@ type FS struct {
 	visits   uint64                  // files read for the first time since they were opened
 	idle     []*node                 // that the kernel forgot, in that order; see keepIdle
 	finished []*walker               // that looked ahead to the end of a directory, the latest last
+	reading  map[*node]int64         // bytes asked for of open files that mayBeWhole
 	moves    map[*dirMove]struct{}   // directories that are being renamed
 	notes    map[*node]*noted        // files of whose attributes the journal tells
 	movingTo map[*node]objectName    // files that are being renamed, whose attributes a crash may have to look for there
@@ -162,7 +165,9 @@ func New(o Options) (*FS, error) {
 		smalls:   semaphore.NewWeighted(queueSmall),
 		attrs:    cache.NewLRU[versionKey, knownAttrs](known),
 		heads:    cache.NewLRU[versionKey, headOfListed](known),
+		wholes:   cache.NewLRU[uint64, int](wholeDirs),
 		nodes:    make(map[uint64]*node),
+		reading:  make(map[*node]int64),
 		nextID:   1 << (IDBits - 1),
 		later:    make(map[*node]time.Time),
 		wake:     make(chan struct{}, 1),

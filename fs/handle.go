@@ -51,6 +51,9 @@ func (f *FS) read(ctx context.Context, n *node, p []byte, off int64) (int, error
 	for {
 		f.mu.Lock()
 		d, r := n.draft, f.readerOf(n)
+		if d == nil {
+			f.asked(n, off, int64(len(p)))
+		}
 		f.mu.Unlock()
 		got, err := readFrom(ctx, d, r, p, off)
 		if err == nil || err == io.EOF { // itself: the EOF of a lost connection is wrapped, and is no end of file
@@ -95,6 +98,9 @@ func (f *FS) readerOf(n *node) *cache.File {
 		v := f.versionOf(n)
 		id := f.cacheID(v)
 		n.reader = f.o.Cache.File(id, v.Size, source{f.o.Store, v})
+		if n.parent != nil && mayBeWhole(v.Size) && f.readWhole(n.parent) {
+			n.reader.ExpectWhole()
+		}
 		f.visited(n, f.aheadOf(id))
 	}
 	return n.reader

@@ -289,6 +289,7 @@ func (h *Handle) Release() {
 	}
 	var draft *cache.Draft
 	if n.handles == 0 {
+		f.readEnds(n)
 		if n.reader != nil {
 			f.closeReader(n)
 		}

@@ -105,7 +105,7 @@ func (f *FS) finish(w *walker) {
 	}
 }
 
-// fetchEntry fetches entry i ahead, unless it is large, open already, or changed here; false when there is no room. Needs f.mu.
+// fetchEntry fetches entry i ahead, unless it is large (and not read whole as those before it), open already, or changed here; false when there is no room. Needs f.mu.
 func (f *FS) fetchEntry(d *node, l *listing, w *walker, i int) bool {
 	e, ok := l.peek(i)
 	part, err := decode(f.placeOf(d), e.name)
@@ -120,7 +120,7 @@ func (f *FS) fetchEntry(d *node, l *listing, w *walker, i int) bool {
 		}
 		o = c.obj
 	}
-	if o.large || o.size == 0 || o.size > aheadFile {
+	if o.large || o.size == 0 || o.size > aheadFile && !(mayBeWhole(o.size) && f.readWhole(d)) {
 		return true
 	}
 	return f.fetchAhead(w, o.version(p.bucket, p.list()+part.Elem), e.name, i, w.to+1)

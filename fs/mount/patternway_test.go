@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -159,4 +160,66 @@ func TestManySmallFiles(t *testing.T) {
 			t.Errorf("%d GETs of %d files; all requests: %v", gets, files, m.s3.Counts())
 		}
 	}
+}
+
+// TestManyMiddlingFiles: files of 4 MiB that are read whole in the directory's order come, from the third on, for one GET each, however many programs share
+// them: by reads of 128 KiB and of 1 MiB.
+func TestManyMiddlingFiles(t *testing.T) {
+	const files, size = 24, 4 * mib
+	for _, c := range []struct {
+		name string
+		jobs int
+		step int64
+		gets int
+		more int64 // bytes: several programs may begin in an order that is none, and what was fetched ahead for it is given up
+	}{
+		// The kernel's own read-ahead may come out of order where nothing is known yet: then a file costs four.
+		{"one by one in 128 KiB", 1, 128 * kib, files + 2*3, 0},
+		{"one by one in 1 MiB", 1, mib, files + 2*3, 0},
+		{"4 at once in 128 KiB", 4, 128 * kib, files + 2*4*3, 4 * size},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMount(t)
+			data := randomBytes(int(size))
+			for i := range files {
+				m.put(fmt.Sprintf("d/%04d", i), string(data))
+			}
+			run(t, exec.Command("ls", m.path("d")))
+			m.s3.ResetCounts()
+			m.readFiles(c.jobs, files, func(i int) error {
+				f, err := os.Open(m.path(fmt.Sprintf("d/%04d", i)))
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				return readExtents(f, cursors(1, c.step)(size)[0], data)
+			})
+			gets, bytes := m.got()
+			t.Logf("%d GETs of %d KiB in all", gets, bytes>>10)
+			if gets > c.gets || bytes > files*size+c.more || m.s3.Count() > gets {
+				t.Errorf("%d GETs of %d bytes, want at most %d of %d and nothing else; all requests: %v", gets, bytes, c.gets, files*size+c.more, m.s3.Counts())
+			}
+		})
+	}
+}
+
+// readFiles reads files in order, so many at once.
+func (m *mounted) readFiles(jobs, files int, read func(i int) error) {
+	m.t.Helper()
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range jobs {
+		wg.Go(func() {
+			for i := range next {
+				if err := read(i); err != nil {
+					m.t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range files {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
 }
