@@ -17,7 +17,8 @@ const (
 )
 
 // sweep is a flat listing that runs just ahead of a program that walks a tree (find, du, grep -r): one request a thousand objects in place of one a
-// directory. Only what the walk asks for moves it: a page is fetched when a directory is awaited, or when little lies ready after one was taken.
+// directory. Only what the walk asks for moves it: a page is fetched when a directory is awaited, or when little lies ready after one was taken. A walk in the
+// order of keys has it jump to where the walk is; a scattered one has it go through the whole tree, as fast as the walk misses directories.
 type sweep struct {
 	f    *FS
 	root place // of the topmost directory of the walk
@@ -38,6 +39,10 @@ type sweep struct {
 	spoilt  map[string]struct{} // changed here since the sweep began: not to be had from it
 	deep    map[int]bool        // depths at which the last directory was not passed in sweepPages pages
 	used    time.Time
+
+	scattered bool // the walk takes directories in any order: all keys are gone through, from root's first, and what is passed is kept
+	visits    int  // directories that were asked for and did not lie ready
+	pages     int  // fetched
 }
 
 func (f *FS) newSweep(root place, first string) *sweep {
@@ -46,6 +51,20 @@ func (f *FS) newSweep(root place, first string) *sweep {
 	w.flat = flattener{bucket: root.bucket, root: root.list(), told: w.tell}
 	w.flat.jump(before(first))
 	return w
+}
+
+// newScatteredSweep is one for a walk of all that is below root in any order.
+func (f *FS) newScatteredSweep(root place) *sweep {
+	w := f.newSweep(root, "")
+	w.scattered = true
+	w.flat.jump(root.list())
+	return w
+}
+
+// mayFetch tells whether a directory that does not lie ready may move the sweep; needs mu. A scattered one has no more pages than sweepPages for each such
+// directory, so that few directories of very many cost little, and none while it is full: it goes on when something was taken.
+func (w *sweep) mayFetch() bool {
+	return !w.scattered || w.pages < sweepPages*w.visits && w.held+readAhead < sweepMaxReady
 }
 
 // before is a key that comes before all that begin with prefix, which ends in a slash, and after nearly everything else that does: start-after
@@ -113,13 +132,14 @@ func (w *sweep) comes(prefix string) (started time.Time, seq uint64, ok bool) {
 		return time.Time{}, 0, false
 	}
 	w.used = time.Now()
+	w.visits++
 	switch d := w.flat.find(prefix); {
 	case d != nil:
 		return d.started, d.seq, true
 	case w.busy:
 		return w.started, w.seq, true
 	}
-	return time.Now(), w.f.seq, true
+	return time.Now(), w.f.seq, w.mayFetch()
 }
 
 // get is await; a nil sweep has nothing.
@@ -134,7 +154,12 @@ func (w *sweep) get(ctx context.Context, prefix string) *listing {
 func (w *sweep) walking(prefix string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.dead || !w.done && w.deep[depth(prefix)] && prefix > w.flat.from
+	return w.dead || !w.done && (w.scattered || w.deep[depth(prefix)] && prefix > w.flat.from)
+}
+
+// covers tells whether a directory lies below the root of the walk, or is it.
+func (w *sweep) covers(p place) bool {
+	return w.root.bucket == p.bucket && strings.HasPrefix(p.prefix, w.root.list())
 }
 
 // reachable tells whether a directory that is not ready may still come; needs mu.
@@ -149,7 +174,7 @@ func (w *sweep) reachable(prefix string) bool {
 	return prefix > w.flat.at
 }
 
-// await waits for the directory of a prefix, fetching at the most sweepPages pages for it; nil when it must list itself.
+// await waits for the directory of a prefix, fetching at the most sweepPages pages for it, or as many as mayFetch allows; nil when it must list itself.
 func (w *sweep) await(ctx context.Context, prefix string) *listing {
 	for pages := 0; ; {
 		w.mu.Lock()
@@ -166,12 +191,16 @@ func (w *sweep) await(ctx context.Context, prefix string) *listing {
 				return nil
 			}
 		}
-		if pages == sweepPages {
+		if pages == sweepPages && !w.scattered {
 			w.deep[depth(prefix)] = true
 			w.mu.Unlock()
 			return nil
 		}
-		if w.flat.find(prefix) == nil { // nothing before it was asked for: go there at once
+		if !w.mayFetch() {
+			w.mu.Unlock()
+			return nil
+		}
+		if w.flat.find(prefix) == nil && !w.scattered { // nothing before it was asked for: go there at once
 			w.flat.jump(before(prefix))
 			w.begun = false
 		}
@@ -209,6 +238,7 @@ func (w *sweep) fetch(ctx context.Context) {
 	}
 	w.flat.page(page.Objects, w.started, w.seq)
 	w.token, w.begun = page.Token, true
+	w.pages++
 	if page.Token == "" {
 		w.flat.end()
 		w.done = true
@@ -219,7 +249,7 @@ func (w *sweep) fetch(ctx context.Context) {
 func (w *sweep) spoil(p place) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if p.bucket == w.root.bucket && strings.HasPrefix(p.prefix, w.flat.root) {
+	if w.covers(p) {
 		w.spoilt[p.prefix] = struct{}{}
 		w.drop(p.prefix)
 	}

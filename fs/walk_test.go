@@ -2,6 +2,7 @@ package fs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -306,4 +307,49 @@ func TestWalkEnds(t *testing.T) {
 	if len(w.f.sweeps) != 0 {
 		t.Errorf("%d walks are kept", len(w.f.sweeps))
 	}
+}
+
+// TestScatteredWalk: a walk that takes the directories of a wide one in an order of its own costs about a request a thousand objects too, and shows every path
+// once; so do directories below those.
+func TestScatteredWalk(t *testing.T) {
+	for _, widths := range [][]int{{3000}, {1000, 2}} {
+		w := newWorld(t)
+		w.fillTree("top", 2, widths...)
+		top := w.hold("top").ID
+		got := []string{"top"}
+		w.wantAtMost("scattered", 50, func() {
+			for _, e := range shuffled(w.list(top)) {
+				p := join("top", e.Name)
+				if e.Mode&isDirMode == 0 {
+					got = append(got, p)
+					continue
+				}
+				got = append(got, w.visit(p, must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)...)
+			}
+		})
+		slices.Sort(got)
+		if want := w.pathsBelow("top"); !slices.Equal(got, want) {
+			t.Errorf("%d paths, want %d", len(got), len(want))
+		}
+	}
+}
+
+// shuffled puts entries in an order that is no one's, the same each time.
+func shuffled(es []DirEntry) []DirEntry {
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(es), func(i, j int) { es[i], es[j] = es[j], es[i] })
+	return es
+}
+
+// TestScatteredLook: a program that reads some directories of very many in an order of its own costs no more than a few requests for each.
+func TestScatteredLook(t *testing.T) {
+	w := newWorld(t)
+	w.fillTree("top", 20, 3000)
+	top := w.hold("top").ID
+	es := shuffled(w.list(top))
+	const looks = 12
+	w.wantAtMost("a look at some", (1+sweepPages)*looks, func() {
+		for _, e := range es[:looks] {
+			w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)
+		}
+	})
 }
