@@ -14,6 +14,9 @@ const (
 	sweepPages    = 2      // fetched at the most for one directory, which then lists itself
 	sweepAhead    = 500    // entries: when fewer lie ready, the next page is fetched before it is asked for
 	sweepMaxReady = 100000 // entries that lie ready at the most, about 25 MB
+
+	sweepRest     = time.Second // after a request that failed, twice as long after each that follows
+	sweepRestMost = 30 * time.Second
 )
 
 // sweep is a flat listing that runs just ahead of a program that walks a tree (find, du, grep -r): one request a thousand objects in place of one a
@@ -25,11 +28,12 @@ type sweep struct {
 
 	mu      sync.Mutex // guards all below; after FS.mu
 	flat    flattener
-	token   string // continues after flat.at; "" after a jump
-	begun   bool   // token is good for the next page
-	done    bool   // no more keys
-	dead    bool   // a request failed: everyone lists for himself
-	busy    bool   // a page is under way
+	token   string    // continues after flat.at; "" after a jump
+	begun   bool      // token is good for the next page
+	done    bool      // no more keys
+	fails   int       // requests that failed one after the other
+	rest    time.Time // until when everyone lists for himself, because of them
+	busy    bool      // a page is under way
 	started time.Time
 	seq     uint64              // started and seq of the page that is under way
 	more    chan struct{}       // closed and replaced when a page has come
@@ -113,7 +117,7 @@ func (w *sweep) takeReady(prefix string) *listing {
 		return nil
 	}
 	delete(w.deep, depth(prefix))
-	if w.held < sweepAhead && !w.busy && !w.done && !w.dead {
+	if w.held < sweepAhead && !w.busy && !w.done && !w.resting() {
 		w.busy = true
 		w.f.wg.Add(1)
 		go func() {
@@ -123,6 +127,9 @@ func (w *sweep) takeReady(prefix string) *listing {
 	}
 	return l
 }
+
+// resting tells whether no page is asked for since the store fails; needs mu.
+func (w *sweep) resting() bool { return time.Now().Before(w.rest) }
 
 // comes tells whether the directory of a prefix may come by the sweep, and how old what it shows may be; needs FS.mu.
 func (w *sweep) comes(prefix string) (started time.Time, seq uint64, ok bool) {
@@ -154,7 +161,7 @@ func (w *sweep) get(ctx context.Context, prefix string) *listing {
 func (w *sweep) walking(prefix string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.dead || !w.done && (w.scattered || w.deep[depth(prefix)] && prefix > w.flat.from)
+	return w.resting() || !w.done && (w.scattered || w.deep[depth(prefix)] && prefix > w.flat.from)
 }
 
 // covers tells whether a directory lies below the root of the walk, or is it.
@@ -165,7 +172,7 @@ func (w *sweep) covers(p place) bool {
 // reachable tells whether a directory that is not ready may still come; needs mu.
 func (w *sweep) reachable(prefix string) bool {
 	_, bad := w.spoilt[prefix]
-	if bad || w.dead || w.done || !strings.HasPrefix(prefix, w.flat.root) {
+	if bad || w.resting() || w.done || !strings.HasPrefix(prefix, w.flat.root) {
 		return false
 	}
 	if d := w.flat.find(prefix); d != nil {
@@ -233,9 +240,13 @@ func (w *sweep) fetch(ctx context.Context) {
 	close(w.more)
 	w.more = make(chan struct{})
 	if err != nil {
-		w.dead = true
+		if ctx.Err() == nil { // else nobody waits for it any more, which is no failure
+			w.fails++
+			w.rest = time.Now().Add(min(sweepRest<<min(w.fails-1, 10), sweepRestMost))
+		}
 		return
 	}
+	w.fails = 0
 	w.flat.page(page.Objects, w.started, w.seq)
 	w.token, w.begun = page.Token, true
 	w.pages++
@@ -255,7 +266,7 @@ func (w *sweep) spoil(p place) {
 	}
 }
 
-// over tells whether nothing more is to be had. One that failed stays for a while, lest each directory tries again.
+// over tells whether nothing more is to be had. One that rests stays, lest each directory begins another.
 func (w *sweep) over() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

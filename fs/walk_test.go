@@ -353,3 +353,51 @@ func TestScatteredLook(t *testing.T) {
 		}
 	})
 }
+
+// TestWalkOutlivesFailure: a flat listing of which a request fails goes on after a rest, in which directories list themselves.
+func TestWalkOutlivesFailure(t *testing.T) {
+	for what, scattered := range map[string]bool{"in order": false, "scattered": true} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			w.fillTree("top", 2, 3000)
+			top := w.hold("top").ID
+			es := w.list(top)
+			if scattered {
+				shuffled(es)
+			}
+			failures := 0
+			w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+				if r.Op == "ListObjectsV2" && r.Query.Get("delimiter") == "" && failures < 2 {
+					failures++
+					return &s3test.Fault{Status: 400, Code: "InvalidArgument"}
+				}
+				return nil
+			})
+			w.wantAtMost("with failures", 60, func() {
+				for _, e := range es {
+					if e.Mode&isDirMode == 0 {
+						continue
+					}
+					if n := len(w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)); n != 2 {
+						t.Errorf("%s has %d entries", e.Name, n)
+					}
+					w.endRests()
+				}
+			})
+			if failures != 2 {
+				t.Errorf("%d failures", failures)
+			}
+		})
+	}
+}
+
+// endRests ends the rests of all walks.
+func (w *world) endRests() {
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	for _, s := range w.f.sweeps {
+		s.mu.Lock()
+		s.rest = time.Time{}
+		s.mu.Unlock()
+	}
+}
