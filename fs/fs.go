@@ -46,6 +46,7 @@ type Options struct {
 
 	FullStat     bool   // listings come with the attributes that only a HEAD for each file tells
 	AttrFile     string // local file that keeps those attributes for the next mount; "" = they are not kept; no other FS may use it
+	EmptiesFile  string // local file that keeps for the next mount which objects are plain empty files; "" = they are not kept; no other FS may use it
 	WatchSpace   bool   // the store is asked every hour how full it is, not only when statfs(2) is called
 	HideSidecars bool   // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it: it opens by its name, and goes with X
 
@@ -87,6 +88,7 @@ type FS struct {
 	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
 
 	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
+	empties  *empties  // entries that a listing does not lie about
 
 	mu       sync.Mutex // guards all below and every field of a node; never held over I/O
 	notifier Notifier
@@ -195,6 +197,7 @@ func New(o Options) (*FS, error) {
 		f.log.Warn("read the buckets that opened by name", "err", err)
 	}
 	f.loadAttrs(o.AttrFile, known)
+	f.loadEmpties(o.EmptiesFile)
 	f.adoptDrafts()
 	f.adoptIntents()
 	f.wg.Add(2)
@@ -265,6 +268,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.cancel()
 	f.wg.Wait()
 	f.stopWrote()
+	f.warnKeep(f.empties.save())
 	f.o.Group.leave(f)
 	f.mu.Lock()
 	var readers []*cache.File

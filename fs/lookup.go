@@ -100,13 +100,22 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if n != nil {
 		pin(n)
 	}
-	p := f.placeOf(d)
+	p, unsized := f.placeOf(d), f.unsizedIn(d, nm)
 	f.mu.Unlock()
 	if known && n == nil {
 		return nil, os.ErrNotExist
 	}
 	if known {
 		return n, nil
+	}
+	if unsized != nil {
+		_, _, err := f.findSized(ctx, unsized, nm)
+		if err == nil {
+			return f.lookup(ctx, parent, nm)
+		}
+		if !isNotExist(err) {
+			return nil, err
+		}
 	}
 	part, err := decode(p, nm)
 	if err != nil {
@@ -181,13 +190,17 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 	if l == nil || !f.fresh(l.started) {
 		l = f.readyListing(d)
 	}
-	if l == nil || !l.complete() {
+	if l == nil {
 		return nil, false
 	}
-	if changed && ch.seq > l.seq {
+	whole, newer := l.complete(), changed && ch.seq > l.seq
+	if newer && whole {
 		return f.fromChange(d, nm, ch), true
 	}
 	e, ok := l.find(nm)
+	if !whole && (newer || !ok) { // what the listing shows already is there
+		return nil, false
+	}
 	if !ok {
 		if f.placeOf(d).bucket == "" {
 			return nil, false // a bucket need not be listed to be there
@@ -199,6 +212,9 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 			f.leave(c)
 		}
 		return nil, true
+	}
+	if e.unsized {
+		return nil, false
 	}
 	part, err := decode(f.placeOf(d), nm)
 	if err != nil {
@@ -327,8 +343,8 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 	f.mu.Unlock()
 	if guess && !beside {
 		if l := f.askListing(ctx, d); l != nil {
-			e, ok := l.find(nm)
-			if !ok {
+			e, ok, err := f.findSized(ctx, l, nm)
+			if err == nil && !ok {
 				err = os.ErrNotExist
 			}
 			return e, l.started, err

@@ -232,7 +232,7 @@ func (w *sweep) fetch(ctx context.Context) {
 	w.mu.Unlock()
 	page, err := w.f.o.Store.List(ctx, w.root.bucket, o)
 	if err == nil {
-		err = w.f.described(ctx, w.root, page.Objects)
+		err = w.f.described(ctx, w.root, page)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
