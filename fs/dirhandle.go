@@ -189,7 +189,7 @@ func (d *DirHandle) addLocal() {
 
 // unlisted tells of a bucket that was opened by its name though it is not the project's; needs FS.mu.
 func (d *DirHandle) unlisted(c *node) bool {
-	if d.l.place.bucket != "" || !d.f.fresh(c.checked) {
+	if d.l.place.bucket != "" || !d.f.fresh(c.checked) || c.refused() {
 		return false
 	}
 	_, listed := d.l.find(c.name)

@@ -17,6 +17,7 @@ type entry struct {
 	dir      bool
 	large    bool // Swift large object
 	marker   bool // of a directory: an empty object under the key without a slash means it too
+	refused  bool // of a bucket: it is there, and nobody here may look into it
 	unsized  bool // the listing does not tell whether it is empty, a Swift large object, or means a directory (FS.sized); modified is to the millisecond then
 }
 

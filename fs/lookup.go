@@ -259,6 +259,9 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 	n.checked = asked
 	if k == kindDir {
 		n.plain = e.marker
+		if e.refused != n.refused() {
+			n.at.hasMode, n.at.mode = e.refused, 0
+		}
 		if n.at.modified.IsZero() && e.modified != 0 {
 			n.obj.modified = time.Unix(0, e.modified)
 		}
@@ -332,9 +335,8 @@ func (f *FS) leave(n *node) {
 func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (e entry, asked time.Time, err error) {
 	asked = time.Now()
 	if p.bucket == "" {
-		_, err := f.o.Store.HeadBucket(ctx, nm)
-		f.rememberBucket(nm, err)
-		return entry{name: nm, dir: true}, asked, err
+		e, err := f.askBucket(ctx, nm)
+		return e, asked, err
 	}
 	f.mu.Lock()
 	d.misses++
@@ -356,6 +358,18 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 		e, err = f.askOne(ctx, p, nm, part, beside)
 	}
 	return e, asked, err
+}
+
+// askBucket asks for a bucket. One that the store lets nobody here look into is there all the same, so that its name is taken; the reason is told.
+func (f *FS) askBucket(ctx context.Context, nm string) (entry, error) {
+	_, err := f.o.Store.HeadBucket(ctx, nm)
+	f.rememberBucket(nm, err)
+	e := entry{name: nm, dir: true}
+	if errors.Is(err, os.ErrPermission) {
+		f.Report("look into", nm, err)
+		e.refused, err = true, nil
+	}
+	return e, err
 }
 
 // askListing lists the whole directory for one name, or waits for the end of a listing that is under way; nil when that took too long, or failed.
