@@ -123,7 +123,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	}
 	e, asked, err := f.ask(ctx, d, p, nm, part)
 	f.mu.Lock()
-	if f.placeOf(d) != p { // renamed meanwhile: the answer is about another directory
+	if f.placeOf(d) != p || p.bucket != "" && f.listedSince(d, asked) { // renamed meanwhile: the answer is about another directory; or older than the listing
 		f.mu.Unlock()
 		return f.lookup(ctx, parent, nm)
 	}
@@ -143,10 +143,15 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if c := d.children[nm]; c != nil {
 		f.leave(c)
 	}
-	if f.o.TTL > 0 {
+	if l := d.listing; f.o.TTL > 0 && (l == nil || !l.started.After(asked)) { // one that is under way will tell
 		f.noteSeen(d, nm, change{gone: true}, asked)
 	}
 	return nil, os.ErrNotExist
+}
+
+// listedSince tells whether a directory was listed after the store was asked about one of its names, so that the listing knows better; needs f.mu.
+func (f *FS) listedSince(n *node, asked time.Time) bool {
+	return f.isWhole(n.listing) && n.listing.started.After(asked)
 }
 
 // changedSince tells whether a name is known to have changed after the store was asked about it, so that its answer may be of the time before, and
