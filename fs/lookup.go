@@ -16,7 +16,9 @@ import (
 
 const (
 	guessAfter = 4  // names asked for one by one before the whole directory is listed
-	guessPages = 10 // pages of such a listing at the most
+	guessPages = 10 // pages of such a listing at the most, which somebody waits for
+
+	requestsOfLook = 2 // of askOne
 )
 
 // learn remembers the attributes that HEAD told of a version.
@@ -346,8 +348,11 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 	f.mu.Lock()
 	d.misses++
 	beside := part.Object && d.unsentDir(name.Encode(part.Elem, false)[0])
-	guess := d.misses > guessAfter && f.o.TTL > 0 && (d.listing == nil || !f.fresh(d.listing.started))
+	guess, again := f.guesses(d)
 	f.mu.Unlock()
+	if again {
+		f.listAgain(d)
+	}
 	if guess && !beside {
 		if l := f.askListing(ctx, d); l != nil {
 			e, ok, err := f.findSized(ctx, l, nm)
@@ -375,6 +380,34 @@ func (f *FS) askBucket(ctx context.Context, nm string) (entry, error) {
 		e.refused, err = true, nil
 	}
 	return e, err
+}
+
+// guesses tells whether the whole directory d is to be listed since some of its names were asked for one by one: before the next is answered, or again, beside
+// that, when it is known to be so large that nobody should wait for it, and as many were asked for as that costs. Needs f.mu.
+func (f *FS) guesses(d *node) (now, again bool) {
+	l := d.listing
+	if d.misses <= guessAfter || f.o.TTL <= 0 || l != nil && f.fresh(l.started) {
+		return false, false
+	}
+	if l == nil || !l.complete() || len(l.entries) <= guessPages*readAhead {
+		return true, false
+	}
+	return false, d.misses*requestsOfLook > len(l.entries)/readAhead
+}
+
+// listAgain lists a directory in the background, so that a walk of it that lasts longer than its listing may be trusted goes on by the next.
+func (f *FS) listAgain(d *node) {
+	l := f.list(d, 0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spawn(func() {
+		defer l.leave()
+		for i := 0; ; i += readAhead / 2 {
+			if _, more, err := l.at(f.ctx, i); err != nil || !more {
+				return
+			}
+		}
+	})
 }
 
 // askListing lists the whole directory for one name, or waits for the end of a listing that is under way; nil when that took too long, or failed.

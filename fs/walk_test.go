@@ -401,3 +401,22 @@ func (w *world) endRests() {
 		s.mu.Unlock()
 	}
 }
+
+// TestLongWalk: a walk of a wide directory that lasts longer than its listing may be trusted has it listed again, and does not ask for each name.
+func TestLongWalk(t *testing.T) {
+	const dirs = 12_000
+	w := newWorld(t)
+	for i := range dirs {
+		w.srv.PutObject("data", fmt.Sprintf("top/d%05d/f", i), []byte("x"), nil)
+	}
+	top := w.hold("top").ID
+	es := w.list(top)
+	w.age("top")
+	w.wantAtMost("long walk", dirs/4, func() {
+		for _, e := range es {
+			if n := len(w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)); n != 1 {
+				t.Errorf("%s has %d entries", e.Name, n)
+			}
+		}
+	})
+}
