@@ -119,6 +119,7 @@ type FS struct {
 	movingTo map[*node]objectName    // files that are being renamed, whose attributes a crash may have to look for there
 	left     map[*leftAttrs]struct{} // attributes that an earlier mount had no time to send, until they are stored or given up
 	sweeps   []*sweep                // tree walks that are followed, the newest last
+	sweepMax int                     // bytes that may lie ready in one of them; read only after New
 	steps    map[uint64]steps        // of readers of child directories, by the directory's node, lest a walk in any order is not recognised
 	closed   bool                    // no new work is taken
 	ended    bool                    // Close waits for the last goroutines: none may be added to wg
@@ -180,6 +181,7 @@ func New(o Options) (*FS, error) {
 		notes:    make(map[*node]*noted),
 		left:     make(map[*leftAttrs]struct{}),
 		steps:    make(map[uint64]steps),
+		sweepMax: sweepMaxReady,
 		movingTo: make(map[*node]objectName),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	maxSweeps     = 4      // tree walks that are followed at once
-	sweepPages    = 2      // fetched at the most for one directory, which then lists itself
-	sweepAhead    = 500    // entries: when fewer lie ready, the next page is fetched before it is asked for
-	sweepMaxReady = 100000 // entries that lie ready at the most, about 25 MB
+	maxSweeps     = 4        // tree walks that are followed at once
+	sweepPages    = 2        // fetched at the most for one directory, which then lists itself
+	sweepAhead    = 500      // entries: when fewer lie ready, the next page is fetched before it is asked for
+	sweepMaxReady = 40 << 20 // bytes that lie ready at the most: those of half a million objects in directories of ten
 
 	sweepRest     = time.Second // after a request that failed, twice as long after each that follows
 	sweepRestMost = 30 * time.Second
@@ -35,13 +35,14 @@ type sweep struct {
 	rest    time.Time // until when everyone lists for himself, because of them
 	busy    bool      // a page is under way
 	started time.Time
-	seq     uint64              // started and seq of the page that is under way
-	more    chan struct{}       // closed and replaced when a page has come
-	ready   map[string]*listing // complete, not asked for yet, by prefix
-	order   []string            // of ready, the oldest first; may hold prefixes that were taken
-	held    int                 // entries in ready, and one a listing
-	spoilt  map[string]struct{} // changed here since the sweep began: not to be had from it
-	deep    map[int]bool        // depths at which the last directory was not passed in sweepPages pages
+	seq     uint64                // started and seq of the page that is under way
+	more    chan struct{}         // closed and replaced when a page has come
+	ready   map[string]*packedDir // not asked for yet, by prefix
+	order   []string              // of ready, the oldest first; may hold prefixes that were taken
+	held    int                   // entries in ready, and one a directory
+	bytes   int                   // that ready takes
+	spoilt  map[string]struct{}   // changed here since the sweep began: not to be had from it
+	deep    map[int]bool          // depths at which the last directory was not passed in sweepPages pages
 	used    time.Time
 
 	scattered bool // the walk takes directories in any order: all keys are gone through, from root's first, and what is passed is kept
@@ -50,7 +51,7 @@ type sweep struct {
 }
 
 func (f *FS) newSweep(root place, first string) *sweep {
-	w := &sweep{f: f, root: root, more: make(chan struct{}), ready: make(map[string]*listing), spoilt: make(map[string]struct{}),
+	w := &sweep{f: f, root: root, more: make(chan struct{}), ready: make(map[string]*packedDir), spoilt: make(map[string]struct{}),
 		deep: make(map[int]bool), used: time.Now()}
 	w.flat = flattener{bucket: root.bucket, root: root.list(), told: w.tell}
 	w.flat.jump(before(first))
@@ -68,7 +69,7 @@ func (f *FS) newScatteredSweep(root place) *sweep {
 // mayFetch tells whether a directory that does not lie ready may move the sweep; needs mu. A scattered one has no more pages than sweepPages for each such
 // directory, so that few directories of very many cost little, and none while it is full: it goes on when something was taken.
 func (w *sweep) mayFetch() bool {
-	return !w.scattered || w.pages < sweepPages*w.visits && w.held+readAhead < sweepMaxReady
+	return !w.scattered || w.pages < sweepPages*w.visits && w.bytes < w.f.sweepMax-w.f.sweepMax/8
 }
 
 // before is a key that comes before all that begin with prefix, which ends in a slash, and after nearly everything else that does: start-after
@@ -80,11 +81,12 @@ func (w *sweep) tell(d *flatDir) {
 	if _, bad := w.spoilt[d.prefix]; bad {
 		return
 	}
-	l := d.listing()
-	w.ready[d.prefix] = l
-	w.order = append(w.order, d.prefix)
-	w.held += 1 + len(l.entries)
-	for w.held > sweepMaxReady && len(w.order) > 1 {
+	p, prefix := d.pack(), strings.Clone(d.prefix) // not the key that it was cut from
+	w.ready[prefix] = p
+	w.order = append(w.order, prefix)
+	w.held += 1 + p.n
+	w.bytes += p.cost()
+	for w.bytes > w.f.sweepMax && len(w.order) > 1 {
 		w.drop(w.order[0])
 		w.order = w.order[1:]
 	}
@@ -92,8 +94,9 @@ func (w *sweep) tell(d *flatDir) {
 
 // drop takes a listing away; needs mu.
 func (w *sweep) drop(prefix string) {
-	if l := w.ready[prefix]; l != nil {
-		w.held -= 1 + len(l.entries)
+	if p := w.ready[prefix]; p != nil {
+		w.held -= 1 + p.n
+		w.bytes -= p.cost()
 		delete(w.ready, prefix)
 	}
 }
@@ -107,13 +110,13 @@ func (w *sweep) take(prefix string) *listing {
 
 // takeReady is take; needs mu.
 func (w *sweep) takeReady(prefix string) *listing {
-	l := w.ready[prefix]
-	if l == nil {
+	p := w.ready[prefix]
+	if p == nil {
 		return nil
 	}
 	w.drop(prefix)
 	w.used = time.Now()
-	if !w.f.fresh(l.started) {
+	if !w.f.fresh(p.started) {
 		return nil
 	}
 	delete(w.deep, depth(prefix))
@@ -125,7 +128,7 @@ func (w *sweep) takeReady(prefix string) *listing {
 			w.fetch(w.f.ctx)
 		}()
 	}
-	return l
+	return p.listing(place{bucket: w.root.bucket, prefix: prefix})
 }
 
 // resting tells whether no page is asked for since the store fails; needs mu.
