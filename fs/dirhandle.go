@@ -14,7 +14,7 @@ import (
 // DirEntry is one name of a directory.
 type DirEntry struct {
 	Name string
-	Mode uint32 // type bits
+	Mode uint32 // type bits; 0 = unknown: an empty object may mean a directory, which only HEAD tells
 	Ino  uint64 // 0 = unknown
 }
 
@@ -82,6 +82,8 @@ func (d *DirHandle) Entry(ctx context.Context, i int) (e DirEntry, ok bool, err 
 	switch {
 	case x.dir:
 		mode = syscall.S_IFDIR
+	case x.unsized:
+		mode = d.f.typeOfUnsized(d.l.place, x)
 	case d.f.isKnownLink(d.l.place, x):
 		mode = syscall.S_IFLNK
 	}
@@ -187,14 +189,26 @@ func (d *DirHandle) addLocal() {
 
 // unlisted tells of a bucket that was opened by its name though it is not the project's; needs FS.mu.
 func (d *DirHandle) unlisted(c *node) bool {
-	if d.l.place.bucket != "" || !d.f.fresh(c.checked) {
+	if d.l.place.bucket != "" || !d.f.fresh(c.checked) || c.refused() {
 		return false
 	}
 	_, listed := d.l.find(c.name)
 	return !listed
 }
 
-// Stat returns the attributes of entry i as Lookup would, from the listing, and adds a reference. os.ErrNotExist when it is gone.
+// StatKnown tells whether Stat of entry i would cost no request.
+func (d *DirHandle) StatKnown(i int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i >= len(d.order) {
+		return true
+	}
+	e, err := d.entry(i)
+	return err != nil || !e.unsized
+}
+
+// Stat returns the attributes of entry i as Lookup would, from the listing, and adds a reference. os.ErrNotExist when it is gone. It asks for a size that the
+// listing does not tell.
 func (d *DirHandle) Stat(ctx context.Context, i int) (Attr, error) {
 	d.mu.Lock()
 	if i >= len(d.order) {
@@ -202,12 +216,15 @@ func (d *DirHandle) Stat(ctx context.Context, i int) (Attr, error) {
 		return Attr{}, os.ErrNotExist
 	}
 	e, err := d.entry(i)
-	started, seq := d.l.started, d.l.seq
+	k, started, seq := d.order[i], d.l.started, d.l.seq
 	d.mu.Unlock()
+	f := d.f
+	if err == nil && e.unsized {
+		e, err = f.sized(ctx, d.l, int(k))
+	}
 	if err != nil {
 		return Attr{}, err
 	}
-	f := d.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := d.n.children[e.name]; n != nil && d.knowsBetter(n) {

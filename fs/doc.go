@@ -19,8 +19,9 @@
 // so, as s3fs has them. A file that another user than the mount's makes carries that owner (WithCreator); a directory's time is that of the last change of
 // its names here, which like its mode is kept while its node is. A listing tells none of this: until a file is looked up by itself it shows the object's
 // date, and a link of another mount shows as a file. With Options.FullStat a HEAD for each file tells it before a page is shown, once while ETag and date
-// stand: what they tell outlives the mount in Options.AttrFile (attrFile). Swift large objects show their true size, which costs a HEAD for each entry
-// whose listed size cannot be believed.
+// stand: what they tell outlives the mount in Options.AttrFile (attrFile). Swift large objects show their true size. Any empty
+// entry of a listing may be one, or mean a directory, which only HEAD tells: it is asked when a program looks at the entry, and then for others ahead, as many as
+// were looked at before (sizing), until when names are told without a type. What turned out to be empty is kept in Options.EmptiesFile for the next mount (empties).
 //
 // # Consistency
 //
@@ -46,7 +47,8 @@
 // a tree (find, du, grep -r) is recognised by the second directory that it reads in another one it has read, in order; from there on a flat listing
 // runs just ahead of it (sweep), and the listings of the directories are made of that (flattener): a request a thousand objects in place of one a
 // directory. It moves by what the walk takes, one page ahead, so that a walk which stops, or looks at one level only, costs a page or two. A directory
-// that two pages do not get past lists itself. Own changes take the directory out of what the flat listing saw (FS.spoil).
+// that two pages do not get past lists itself. Some steps backwards among the directories of one show a walk in an order of its own, as GNU fts takes those of more
+// than 10 000: then a flat listing goes through all that is below, and keeps what it passes until the walk comes to it. Own changes take the directory out of what the flat listing saw (FS.spoil).
 // With Options.HideSidecars what a-put writes beside a file is left out when a directory is read (DirHandle), and goes with the file when that is removed or renamed (withSidecar).
 //
 // # Writing

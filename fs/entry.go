@@ -17,6 +17,8 @@ type entry struct {
 	dir      bool
 	large    bool // Swift large object
 	marker   bool // of a directory: an empty object under the key without a slash means it too
+	refused  bool // of a bucket: it is there, and nobody here may look into it
+	unsized  bool // the listing does not tell whether it is empty, a Swift large object, or means a directory (FS.sized); modified is to the millisecond then
 }
 
 func (e entry) object() object {
@@ -102,7 +104,7 @@ func (m *merger) release(key string) {
 			kept = append(kept, o)
 			continue
 		}
-		if o.Size == 0 && isDirType(o.ContentType) {
+		if meansDir(o) {
 			m.directory(o.Key[len(m.place.prefix):], true)
 			continue
 		}
@@ -119,8 +121,19 @@ func (m *merger) directory(elem string, marker bool) {
 func (m *merger) file(o s3.Object, object bool) {
 	elem := o.Key[len(m.place.prefix):]
 	m.told = append(m.told, toldName{elem: elem})
-	m.tell(elem, object, entry{etag: o.ETag, size: o.Size, modified: toSecond(o.Modified), large: o.Large != s3.NotLarge})
+	m.tell(elem, object, fileEntry(o))
 }
+
+// fileEntry is the entry of an object, without its name.
+func fileEntry(o s3.Object) entry {
+	if o.MaybeLarge() {
+		return entry{etag: o.ETag, modified: o.Modified.UnixNano(), unsized: true}
+	}
+	return entry{etag: o.ETag, size: o.Size, modified: toSecond(o.Modified), large: o.Large != s3.NotLarge}
+}
+
+// meansDir tells whether an object that has no keys below it means a directory.
+func meansDir(o s3.Object) bool { return o.Size == 0 && isDirType(o.ContentType) }
 
 // tell adds e under its name in this directory, or the continuation directory on the way to it.
 func (m *merger) tell(elem string, object bool, e entry) {

@@ -109,10 +109,3 @@ func (d *flatDir) collect(add func(*merger)) {
 		d.whole, d.merger = false, merger{}
 	}
 }
-
-// listing is what d holds, complete.
-func (d *flatDir) listing() *listing {
-	l := &listing{place: d.merger.place, started: d.started, seq: d.seq, entries: d.merger.out, more: make(chan struct{})}
-	l.finish(d.merger.marks, false, nil)
-	return l
-}

@@ -85,7 +85,7 @@ func TestFlattenEqualsDelimited(t *testing.T) {
 			if told[d.prefix] != nil {
 				t.Fatalf("%q is told twice", d.prefix)
 			}
-			told[d.prefix] = d.listing()
+			told[d.prefix] = d.pack().listing(d.merger.place)
 		}}
 		f.jump(from)
 		n := rapid.IntRange(1, 5).Draw(t, "page")

@@ -46,6 +46,7 @@ type Options struct {
 
 	FullStat     bool   // listings come with the attributes that only a HEAD for each file tells
 	AttrFile     string // local file that keeps those attributes for the next mount; "" = they are not kept; no other FS may use it
+	EmptiesFile  string // local file that keeps for the next mount which objects are plain empty files; "" = they are not kept; no other FS may use it
 	WatchSpace   bool   // the store is asked every hour how full it is, not only when statfs(2) is called
 	HideSidecars bool   // directories do not show X_ameta, which CSC's a-put writes, while the file X is beside it: it opens by its name, and goes with X
 
@@ -89,6 +90,7 @@ type FS struct {
 	wholes *cache.LRU[uint64, int] // by a directory's id: files in a row that were read whole, of those that mayBeWhole
 
 	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
+	empties  *empties  // entries that a listing does not lie about
 
 	mu       sync.Mutex // guards all below and every field of a node; never held over I/O
 	notifier Notifier
@@ -120,6 +122,8 @@ type FS struct {
 	movingTo map[*node]objectName    // files that are being renamed, whose attributes a crash may have to look for there
 	left     map[*leftAttrs]struct{} // attributes that an earlier mount had no time to send, until they are stored or given up
 	sweeps   []*sweep                // tree walks that are followed, the newest last
+	sweepMax int                     // bytes that may lie ready in one of them; read only after New
+	steps    map[uint64]steps        // of readers of child directories, by the directory's node, lest a walk in any order is not recognised
 	closed   bool                    // no new work is taken
 	ended    bool                    // Close waits for the last goroutines: none may be added to wg
 
@@ -181,6 +185,8 @@ func New(o Options) (*FS, error) {
 		moves:    make(map[*dirMove]struct{}),
 		notes:    make(map[*node]*noted),
 		left:     make(map[*leftAttrs]struct{}),
+		steps:    make(map[uint64]steps),
+		sweepMax: sweepMaxReady,
 		movingTo: make(map[*node]objectName),
 		queue:    uploadQueue{wake: make(chan struct{}, 1)},
 		room:     make(chan struct{}),
@@ -198,6 +204,7 @@ func New(o Options) (*FS, error) {
 		f.log.Warn("read the buckets that opened by name", "err", err)
 	}
 	f.loadAttrs(o.AttrFile, known)
+	f.loadEmpties(o.EmptiesFile)
 	f.adoptDrafts()
 	f.adoptIntents()
 	f.wg.Add(2)
@@ -268,6 +275,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.cancel()
 	f.wg.Wait()
 	f.stopWrote()
+	f.warnKeep(f.empties.save())
 	f.o.Group.leave(f)
 	f.mu.Lock()
 	var readers []*cache.File

@@ -12,10 +12,14 @@ import (
 	"allasfs/s3"
 )
 
-// described makes the objects of a listed page fit to be shown: true sizes and, with Options.FullStat, the attributes that only HEAD tells, asked for side
-// by side and kept while ETag and date stand, over mounts too. So who reads a directory waits for those of the pages that he comes to, in their order.
-func (f *FS) described(ctx context.Context, p place, objects []s3.Object) error {
-	if err := f.trueSizes(ctx, p, objects); err != nil || !f.o.FullStat {
+// described makes the objects of a listed page fit to be shown. With Options.FullStat each gets its true size and the attributes that only HEAD tells, asked for
+// side by side and kept while ETag and date stand, over mounts too. So who reads a directory waits for those of the pages that he comes to, in their order.
+func (f *FS) described(ctx context.Context, p place, page *s3.Page) error {
+	if !f.o.FullStat {
+		return f.namesOf(ctx, p, page)
+	}
+	objects := page.Objects
+	if err := f.trueSizes(ctx, p, objects); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -32,10 +36,15 @@ func (f *FS) described(ctx context.Context, p place, objects []s3.Object) error 
 		})
 	}
 	err := g.Wait()
-	if serr := f.attrFile.save(); serr != nil {
-		f.log.Warn("keep attributes on the local disk", "err", serr)
-	}
+	f.warnKeep(f.attrFile.save())
 	return err
+}
+
+// warnKeep logs that what HEAD told could not be kept on the local disk for the next mount, which has to ask again.
+func (f *FS) warnKeep(err error) {
+	if err != nil {
+		f.log.Warn("keep attributes on the local disk", "err", err)
+	}
 }
 
 // describe asks for the attributes of one object. One that is gone, or that the key may not read, is shown as listed.
@@ -98,5 +107,13 @@ func (f *FS) loadAttrs(file string, known int) {
 	err := f.attrFile.load(known, f.learn)
 	if err != nil {
 		f.log.Warn("read the attributes that are kept on the local disk", "err", err)
+	}
+}
+
+// loadEmpties takes over which empty objects earlier mounts asked about.
+func (f *FS) loadEmpties(file string) {
+	f.empties = newEmpties(file, f.o.Group.share(emptiesMost, emptiesLeast))
+	if err := f.empties.load(); err != nil {
+		f.log.Warn("read what is kept of empty objects on the local disk", "err", err)
 	}
 }

@@ -255,23 +255,23 @@ func (w *world) names(path string) ([]string, error) {
 			slices.Sort(out)
 			return out, nil
 		}
-		nm := e.Name
-		if e.Mode == syscall.S_IFDIR {
-			nm += "/"
-		}
-		if i%2 == 0 { // as READDIRPLUS, and as READDIR
+		if i%2 == 0 || e.Mode == 0 { // as READDIRPLUS, and as READDIR
 			a, err := h.Stat(w.t.Context(), i)
 			if err != nil && !isNotExist(err) {
 				return nil, err
 			}
 			if err == nil {
-				if a.Mode&syscall.S_IFMT != e.Mode {
+				if e.Mode != 0 && a.Mode&syscall.S_IFMT != e.Mode {
 					return nil, fmt.Errorf("%s/%s: readdir says type %o, stat %o", path, e.Name, e.Mode, a.Mode)
 				}
+				e.Mode = a.Mode & syscall.S_IFMT
 				w.f.Forget(a.ID, 1)
 			}
 		}
-		out = append(out, nm)
+		if e.Mode == syscall.S_IFDIR {
+			e.Name += "/"
+		}
+		out = append(out, e.Name)
 	}
 }
 

@@ -3,8 +3,6 @@ package fs
 import (
 	"context"
 	"encoding/json"
-	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
@@ -105,7 +103,7 @@ func (f *FS) addObject(ctx context.Context, i *Info) error {
 	}
 	switch h.Large {
 	case s3.DLO:
-		o.Large, o.Segments = "dlo", f.segmentsOf(ctx, h.Manifest)
+		o.Large, o.Segments = "dlo", f.segmentsOf(ctx, h)
 	case s3.SLO:
 		o.Large = "slo"
 	}
@@ -118,13 +116,10 @@ func (f *FS) addObject(ctx context.Context, i *Info) error {
 	return nil
 }
 
-// segmentsOf counts what lies under the manifest of a dynamic large object, CONTAINER/PREFIX as the Swift client quotes it.
-func (f *FS) segmentsOf(ctx context.Context, manifest string) *SegmentInfo {
-	if plain, err := url.PathUnescape(manifest); err == nil {
-		manifest = plain
-	}
+// segmentsOf counts what lies under the manifest of a dynamic large object.
+func (f *FS) segmentsOf(ctx context.Context, h s3.Object) *SegmentInfo {
 	var s SegmentInfo
-	s.Bucket, s.Prefix, _ = strings.Cut(strings.TrimPrefix(manifest, "/"), "/")
+	s.Bucket, s.Prefix = h.Segments()
 	o := s3.ListOptions{Prefix: s.Prefix}
 	for range infoPages {
 		page, err := f.o.Store.List(ctx, s.Bucket, o)

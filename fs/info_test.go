@@ -71,7 +71,7 @@ func TestInfoOfOthers(t *testing.T) {
 	if o := i.Object; o == nil || o.Large != "dlo" || o.Size != 9000 || o.Segments == nil || *o.Segments != (SegmentInfo{Bucket: "data_segments", Prefix: "a b/", Count: 2, Bytes: 9000}) {
 		t.Errorf("a DLO: %+v %+v", o, o.Segments)
 	}
-	if n := w.srv.Counts(); !maps.Equal(n, map[string]int{"HeadObject": 1, "ListObjectsV2": 1}) {
+	if n := w.srv.Counts(); !maps.Equal(n, map[string]int{"HeadObject": 1, "ListObjectsV2": 2}) { // the first listing looks for gaps
 		t.Errorf("it cost %v", n)
 	}
 	if o := w.info("slo").Object; o == nil || o.Large != "slo" || o.Segments != nil || o.Size != 9000 {

@@ -16,9 +16,10 @@ func TestListingOfLargeObjects(t *testing.T) {
 	)
 	w := newWorld(t, ttlZero)
 	w.srv.MakeBucket("data_segments")
-	w.srv.PutRepeated("data_segments", "dlo/00000000", bytes.Repeat([]byte("a"), 1<<20), part)
-	w.srv.PutRepeated("data_segments", "dlo/00000001", bytes.Repeat([]byte("b"), 1<<20), part)
-	w.srv.PutDLO("data", "d/dlo", "data_segments", "dlo/") // its segments are those above
+	segments := fmt.Sprintf("dlo/1700000000.5/%d/%d/", whole, part) // as the Swift client names them
+	w.srv.PutRepeated("data_segments", segments+"00000000", bytes.Repeat([]byte("a"), 1<<20), part)
+	w.srv.PutRepeated("data_segments", segments+"00000001", bytes.Repeat([]byte("b"), 1<<20), part)
+	w.srv.PutDLO("data", "d/dlo", "data_segments", segments) // its segments are those above
 	w.srv.PutSLO("data", "d/slo", "data_segments", "slo/", filled(5000, 1), filled(4000, 2))
 	w.srv.PutObject("data", "d/empty", nil, nil)
 	for i := range 20 {

@@ -74,3 +74,38 @@ func TestMadeSinceLookup(t *testing.T) {
 		t.Errorf("the file is %q", got)
 	}
 }
+
+// TestLookOlderThanListing: what the store said about a name before a directory was listed does not count against the listing.
+func TestLookOlderThanListing(t *testing.T) {
+	w := newWorld(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op != "HeadObject" || r.Key != "f" || held.Swap(true) {
+			return nil
+		}
+		close(asked)
+		<-answer
+		return &s3test.Fault{Status: http.StatusNotFound}
+	})
+	look := func() error {
+		a, err := w.f.Lookup(t.Context(), RootID, "f")
+		if err == nil {
+			w.f.Forget(a.ID, 1)
+		}
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- look() }()
+	<-asked
+	w.srv.PutObject("data", "f", []byte("x"), nil)
+	if es := w.list(RootID); len(es) != 1 {
+		t.Fatalf("the listing shows %v", es)
+	}
+	close(answer)
+	w.ok(<-done)
+	w.ok(look())
+	if es := w.list(RootID); len(es) != 1 {
+		t.Errorf("the listing shows %v afterwards", es)
+	}
+}

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"allasfs/s3"
 )
 
@@ -35,6 +33,7 @@ type listing struct {
 	readers int           // handles; when the last one goes, a listing that is not done stops
 	read    int           // the farthest entry that was asked for
 	hungry  chan struct{} // not nil: the fetching waits until more is read, which closes it
+	sizing  sizing        // of entries whose sizes the pages do not tell
 }
 
 // at waits for entry i; ok is false past the end.
@@ -112,15 +111,13 @@ func (l *listing) ended() bool {
 	return l.done
 }
 
-// find looks a name up in a complete listing.
+// find looks a name up in a complete listing. In one that is not, it may miss a name.
 func (l *listing) find(nm string) (entry, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i, ok := slices.BinarySearchFunc(l.byName, nm, func(i int32, nm string) int { return strings.Compare(l.entries[i].name, nm) })
+	i, ok := l.index(nm)
 	if !ok {
 		return entry{}, false
 	}
-	return l.entries[l.byName[i]], true
+	return l.peek(i)
 }
 
 func (l *listing) publish(es []entry) {
@@ -232,9 +229,9 @@ func (f *FS) fetchPages(l *listing) (seen marks, cut bool, err error) {
 		}
 		describe := f.described
 		if l.limit > 0 {
-			describe = f.trueSizes // one name is looked for
+			describe = f.namesOf // one name is looked for
 		}
-		if err := describe(l.ctx, l.place, page.Objects); err != nil {
+		if err := describe(l.ctx, l.place, page); err != nil {
 			return marks{}, false, err
 		}
 		l.publish(m.page(page))
@@ -276,54 +273,4 @@ func (f *FS) fetchBuckets(l *listing) error {
 	more, err := f.fetchUnlisted(l.ctx, es)
 	l.publish(more)
 	return err
-}
-
-// headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand.
-type headOfListed struct {
-	modified time.Time
-	object   s3.Object
-}
-
-// trueSizes replaces, in place, the entries that may be Swift large objects or directory markers by what HEAD says, side by side; a key that ends in a
-// slash is a marker, whose size does not matter. One that is gone meanwhile stays as listed.
-func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for i := range objects {
-		o := &objects[i]
-		if !o.MaybeLarge() || strings.HasSuffix(o.Key, "/") {
-			continue
-		}
-		id := versionKey{p.bucket, o.Key, o.ETag}
-		if h, ok := f.heads.Get(id); ok && h.modified.Equal(o.Modified) {
-			*o = h.object
-			continue
-		}
-		if a, ok := f.describedBefore(p.bucket, *o); ok { // a large object has another ETag than its entry, so this is none
-			o.ContentType = a.contentType
-			continue
-		}
-		if err := f.requests.Acquire(ctx, 1); err != nil {
-			break
-		}
-		g.Go(func() error {
-			defer f.requests.Release(1)
-			h, err := f.o.Store.Head(ctx, p.bucket, o.Key)
-			if isNotExist(err) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			listed := o.Modified
-			h.Modified = listed // to the second in HEAD: one date for one version
-			f.heads.Add(id, headOfListed{modified: listed, object: h})
-			f.learn(p.bucket, h)
-			if h.Large == s3.NotLarge {
-				f.attrFile.add(p.bucket, h)
-			}
-			*o = h
-			return nil
-		})
-	}
-	return g.Wait()
 }

@@ -16,7 +16,9 @@ import (
 
 const (
 	guessAfter = 4  // names asked for one by one before the whole directory is listed
-	guessPages = 10 // pages of such a listing at the most
+	guessPages = 10 // pages of such a listing at the most, which somebody waits for
+
+	requestsOfLook = 2 // of askOne
 )
 
 // learn remembers the attributes that HEAD told of a version.
@@ -100,7 +102,7 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if n != nil {
 		pin(n)
 	}
-	p := f.placeOf(d)
+	p, unsized := f.placeOf(d), f.unsizedIn(d, nm)
 	f.mu.Unlock()
 	if known && n == nil {
 		return nil, os.ErrNotExist
@@ -108,13 +110,22 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if known {
 		return n, nil
 	}
+	if unsized != nil {
+		_, _, err := f.findSized(ctx, unsized, nm)
+		if err == nil {
+			return f.lookup(ctx, parent, nm)
+		}
+		if !isNotExist(err) {
+			return nil, err
+		}
+	}
 	part, err := decode(p, nm)
 	if err != nil {
 		return nil, os.ErrNotExist
 	}
 	e, asked, err := f.ask(ctx, d, p, nm, part)
 	f.mu.Lock()
-	if f.placeOf(d) != p { // renamed meanwhile: the answer is about another directory
+	if f.placeOf(d) != p || p.bucket != "" && f.listedSince(d, asked) { // renamed meanwhile: the answer is about another directory; or older than the listing
 		f.mu.Unlock()
 		return f.lookup(ctx, parent, nm)
 	}
@@ -134,10 +145,15 @@ func (f *FS) lookup(ctx context.Context, parent uint64, nm string) (*node, error
 	if c := d.children[nm]; c != nil {
 		f.leave(c)
 	}
-	if f.o.TTL > 0 {
+	if l := d.listing; f.o.TTL > 0 && (l == nil || !l.started.After(asked)) { // one that is under way will tell
 		f.noteSeen(d, nm, change{gone: true}, asked)
 	}
 	return nil, os.ErrNotExist
+}
+
+// listedSince tells whether a directory was listed after the store was asked about one of its names, so that the listing knows better; needs f.mu.
+func (f *FS) listedSince(n *node, asked time.Time) bool {
+	return f.isWhole(n.listing) && n.listing.started.After(asked)
 }
 
 // changedSince tells whether a name is known to have changed after the store was asked about it, so that its answer may be of the time before, and
@@ -181,13 +197,17 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 	if l == nil || !f.fresh(l.started) {
 		l = f.readyListing(d)
 	}
-	if l == nil || !l.complete() {
+	if l == nil {
 		return nil, false
 	}
-	if changed && ch.seq > l.seq {
+	whole, newer := l.complete(), changed && ch.seq > l.seq
+	if newer && whole {
 		return f.fromChange(d, nm, ch), true
 	}
 	e, ok := l.find(nm)
+	if !whole && (newer || !ok) { // what the listing shows already is there
+		return nil, false
+	}
 	if !ok {
 		if f.placeOf(d).bucket == "" {
 			return nil, false // a bucket need not be listed to be there
@@ -199,6 +219,9 @@ func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 			f.leave(c)
 		}
 		return nil, true
+	}
+	if e.unsized {
+		return nil, false
 	}
 	part, err := decode(f.placeOf(d), nm)
 	if err != nil {
@@ -243,6 +266,9 @@ func (f *FS) adopt(d *node, e entry, part name.Part, asked time.Time) *node {
 	n.checked = asked
 	if k == kindDir {
 		n.plain = e.marker
+		if e.refused != n.refused() {
+			n.at.hasMode, n.at.mode = e.refused, 0
+		}
 		if n.at.modified.IsZero() && e.modified != 0 {
 			n.obj.modified = time.Unix(0, e.modified)
 		}
@@ -316,19 +342,21 @@ func (f *FS) leave(n *node) {
 func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Part) (e entry, asked time.Time, err error) {
 	asked = time.Now()
 	if p.bucket == "" {
-		_, err := f.o.Store.HeadBucket(ctx, nm)
-		f.rememberBucket(nm, err)
-		return entry{name: nm, dir: true}, asked, err
+		e, err := f.askBucket(ctx, nm)
+		return e, asked, err
 	}
 	f.mu.Lock()
 	d.misses++
 	beside := part.Object && d.unsentDir(name.Encode(part.Elem, false)[0])
-	guess := d.misses > guessAfter && f.o.TTL > 0 && (d.listing == nil || !f.fresh(d.listing.started))
+	guess, again := f.guesses(d)
 	f.mu.Unlock()
+	if again {
+		f.listAgain(d)
+	}
 	if guess && !beside {
 		if l := f.askListing(ctx, d); l != nil {
-			e, ok := l.find(nm)
-			if !ok {
+			e, ok, err := f.findSized(ctx, l, nm)
+			if err == nil && !ok {
 				err = os.ErrNotExist
 			}
 			return e, l.started, err
@@ -340,6 +368,46 @@ func (f *FS) ask(ctx context.Context, d *node, p place, nm string, part name.Par
 		e, err = f.askOne(ctx, p, nm, part, beside)
 	}
 	return e, asked, err
+}
+
+// askBucket asks for a bucket. One that the store lets nobody here look into is there all the same, so that its name is taken; the reason is told.
+func (f *FS) askBucket(ctx context.Context, nm string) (entry, error) {
+	_, err := f.o.Store.HeadBucket(ctx, nm)
+	f.rememberBucket(nm, err)
+	e := entry{name: nm, dir: true}
+	if errors.Is(err, os.ErrPermission) {
+		f.Report("look into", nm, err)
+		e.refused, err = true, nil
+	}
+	return e, err
+}
+
+// guesses tells whether the whole directory d is to be listed since some of its names were asked for one by one: before the next is answered, or again, beside
+// that, when it is known to be so large that nobody should wait for it, and as many were asked for as that costs. Needs f.mu.
+func (f *FS) guesses(d *node) (now, again bool) {
+	l := d.listing
+	if d.misses <= guessAfter || f.o.TTL <= 0 || l != nil && f.fresh(l.started) {
+		return false, false
+	}
+	if l == nil || !l.complete() || len(l.entries) <= guessPages*readAhead {
+		return true, false
+	}
+	return false, d.misses*requestsOfLook > len(l.entries)/readAhead
+}
+
+// listAgain lists a directory in the background, so that a walk of it that lasts longer than its listing may be trusted goes on by the next.
+func (f *FS) listAgain(d *node) {
+	l := f.list(d, 0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spawn(func() {
+		defer l.leave()
+		for i := 0; ; i += readAhead / 2 {
+			if _, more, err := l.at(f.ctx, i); err != nil || !more {
+				return
+			}
+		}
+	})
 }
 
 // askListing lists the whole directory for one name, or waits for the end of a listing that is under way; nil when that took too long, or failed.

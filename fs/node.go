@@ -194,6 +194,11 @@ func (n *node) local() bool {
 	return n.idle || n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
 }
 
+// refused tells of a bucket's directory that nobody here may look into: it shows without any permission; needs f.mu.
+func (n *node) refused() bool {
+	return n.kind == kindDir && n.parent != nil && n.parent.id == RootID && n.at.hasMode && n.at.mode == 0
+}
+
 // detach takes n out of its directory; needs f.mu.
 func (f *FS) detach(n *node) {
 	if n.parent == nil {

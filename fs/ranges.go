@@ -234,7 +234,7 @@ func (f *FS) fetchRanges(l *listing, m *merger, r *ranges) error {
 			go func() {
 				page, err := f.o.Store.List(ctx, l.place.bucket, q.o)
 				if err == nil {
-					err = f.described(ctx, l.place, page.Objects)
+					err = f.described(ctx, l.place, page)
 				}
 				answers <- rangeAnswer{q, page, err}
 			}()

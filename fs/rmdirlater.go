@@ -3,11 +3,11 @@ package fs
 import "time"
 
 // leafEmpty tells whether a directory may be removed without a look at the store: many were removed one after the other just before, its whole listing is
-// fresh, and all that it shows, files alone, was removed by this mount since. What another client has put there meanwhile is not removed with it: it shows
+// fresh, and all that it shows, files alone, was removed by this mount since. That of the directory above, which a long rm -r read at its beginning, may be of any age. What another client has put there meanwhile is not removed with it: it shows
 // again, and the removal of the directory above, which is not a leaf, finds it. Needs FS.mu.
 func (f *FS) leafEmpty(n *node, begun time.Time) bool {
 	many := f.unlinks.dirs >= unlinksFrom && f.unlinks.going(begun)
-	if !many || f.o.TTL == 0 || f.closed || n.plain || n.tries > 0 || !f.isWhole(n.listing) || !f.isWhole(n.parent.listing) || n.parent.listing.marks.folder {
+	if !many || f.o.TTL == 0 || f.closed || n.plain || n.tries > 0 || !f.isWhole(n.listing) || n.parent.listing == nil || !n.parent.listing.complete() || n.parent.listing.marks.folder {
 		return false
 	}
 	if p := f.placeOf(n); p.cont != "" {

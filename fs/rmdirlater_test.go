@@ -147,3 +147,44 @@ func TestLeafMadeAgain(t *testing.T) {
 		t.Errorf("keys %q", keys)
 	}
 }
+
+// age makes the listing of a directory older than it may be trusted.
+func (w *world) age(path string) {
+	w.t.Helper()
+	id := w.hold(path).ID
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	l := w.f.nodes[id].listing
+	if !l.complete() {
+		w.t.Fatalf("%s is not listed", path)
+	}
+	l.started = l.started.Add(-2 * w.f.o.TTL)
+}
+
+// TestLongRemoval: `rm -r` that lasts longer than the listing with which it began may be trusted costs no request a directory either.
+func TestLongRemoval(t *testing.T) {
+	const dirs = 200
+	w := leaves(t, dirs, 3)
+	must[[]string](t)(w.names("t"))
+	for i := range dirs {
+		must[Attr](t)(w.walk(leaf(i)))
+	}
+	w.age("t")
+	got := w.counts(func() {
+		for i := range dirs {
+			for _, nm := range must[[]string](t)(w.names(leaf(i))) {
+				w.ok(w.unlink(leaf(i) + "/" + nm))
+			}
+			w.ok(w.rmdir(leaf(i)))
+		}
+		w.ok(w.rmdir("t"))
+	})
+	t.Logf("%v", got)
+	if sum := got["ListObjectsV2"] + got["DeleteObject"] + got["DeleteObjects"] + got["HeadObject"] + got["PutObject"]; sum > dirs {
+		t.Errorf("%d requests: %v", sum, got)
+	}
+	w.ok(w.f.Sync(t.Context()))
+	if left := w.srv.Keys("data"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}

@@ -5,7 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"allasfs/s3/s3test"
 )
 
 // A bucket of another project opens by its name, is listed from then on, in the next mount too, until the store does not know it any more.
@@ -84,4 +87,28 @@ func TestUnlistedFileIsBounded(t *testing.T) {
 	if len(u.sorted()) != 1 {
 		t.Errorf("read %d names", len(u.sorted()))
 	}
+}
+
+// TestTakenBucketName: the bucket of another project that may not be looked into is there, a directory without any permission: its name is taken, it is not listed, and
+// the reason is told.
+func TestTakenBucketName(t *testing.T) {
+	twoProjects(t, func(t *testing.T, mine, others s3test.Endpoint) {
+		bucket := mine.Bucket(t)
+		w := newWorldOn(t, others, "")
+		a := must[Attr](t)(w.f.Lookup(t.Context(), RootID, bucket))
+		if a.Mode != syscall.S_IFDIR {
+			t.Errorf("its mode is %o", a.Mode)
+		}
+		_, err := w.f.Mkdir(t.Context(), RootID, bucket, 0o755)
+		w.wantErr(err, os.ErrExist)
+		_, err = w.names(bucket)
+		w.wantErr(err, os.ErrPermission)
+		if names := must[[]string](t)(w.names("")); slices.Contains(names, bucket+"/") {
+			t.Errorf("it is listed among %q", names)
+		}
+		told := w.f.Status().Errors
+		if n := len(told); n == 0 || !strings.Contains(told[n-1].Text, "the store does not allow it") || told[n-1].Path != bucket {
+			t.Errorf("told: %+v", told)
+		}
+	})
 }

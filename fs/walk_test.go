@@ -2,6 +2,7 @@ package fs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -306,4 +307,116 @@ func TestWalkEnds(t *testing.T) {
 	if len(w.f.sweeps) != 0 {
 		t.Errorf("%d walks are kept", len(w.f.sweeps))
 	}
+}
+
+// TestScatteredWalk: a walk that takes the directories of a wide one in an order of its own costs about a request a thousand objects too, and shows every path
+// once; so do directories below those.
+func TestScatteredWalk(t *testing.T) {
+	for _, widths := range [][]int{{3000}, {1000, 2}} {
+		w := newWorld(t)
+		w.fillTree("top", 2, widths...)
+		top := w.hold("top").ID
+		got := []string{"top"}
+		w.wantAtMost("scattered", 50, func() {
+			for _, e := range shuffled(w.list(top)) {
+				p := join("top", e.Name)
+				if e.Mode&isDirMode == 0 {
+					got = append(got, p)
+					continue
+				}
+				got = append(got, w.visit(p, must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)...)
+			}
+		})
+		slices.Sort(got)
+		if want := w.pathsBelow("top"); !slices.Equal(got, want) {
+			t.Errorf("%d paths, want %d", len(got), len(want))
+		}
+	}
+}
+
+// shuffled puts entries in an order that is no one's, the same each time.
+func shuffled(es []DirEntry) []DirEntry {
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(es), func(i, j int) { es[i], es[j] = es[j], es[i] })
+	return es
+}
+
+// TestScatteredLook: a program that reads some directories of very many in an order of its own costs no more than a few requests for each.
+func TestScatteredLook(t *testing.T) {
+	w := newWorld(t)
+	w.fillTree("top", 20, 3000)
+	top := w.hold("top").ID
+	es := shuffled(w.list(top))
+	const looks = 12
+	w.wantAtMost("a look at some", (1+sweepPages)*looks, func() {
+		for _, e := range es[:looks] {
+			w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)
+		}
+	})
+}
+
+// TestWalkOutlivesFailure: a flat listing of which a request fails goes on after a rest, in which directories list themselves.
+func TestWalkOutlivesFailure(t *testing.T) {
+	for what, scattered := range map[string]bool{"in order": false, "scattered": true} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			w.fillTree("top", 2, 3000)
+			top := w.hold("top").ID
+			es := w.list(top)
+			if scattered {
+				shuffled(es)
+			}
+			failures := 0
+			w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+				if r.Op == "ListObjectsV2" && r.Query.Get("delimiter") == "" && failures < 2 {
+					failures++
+					return &s3test.Fault{Status: 400, Code: "InvalidArgument"}
+				}
+				return nil
+			})
+			w.wantAtMost("with failures", 60, func() {
+				for _, e := range es {
+					if e.Mode&isDirMode == 0 {
+						continue
+					}
+					if n := len(w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)); n != 2 {
+						t.Errorf("%s has %d entries", e.Name, n)
+					}
+					w.endRests()
+				}
+			})
+			if failures != 2 {
+				t.Errorf("%d failures", failures)
+			}
+		})
+	}
+}
+
+// endRests ends the rests of all walks.
+func (w *world) endRests() {
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	for _, s := range w.f.sweeps {
+		s.mu.Lock()
+		s.rest = time.Time{}
+		s.mu.Unlock()
+	}
+}
+
+// TestLongWalk: a walk of a wide directory that lasts longer than its listing may be trusted has it listed again, and does not ask for each name.
+func TestLongWalk(t *testing.T) {
+	const dirs = 12_000
+	w := newWorld(t)
+	for i := range dirs {
+		w.srv.PutObject("data", fmt.Sprintf("top/d%05d/f", i), []byte("x"), nil)
+	}
+	top := w.hold("top").ID
+	es := w.list(top)
+	w.age("top")
+	w.wantAtMost("long walk", dirs/4, func() {
+		for _, e := range es {
+			if n := len(w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)); n != 1 {
+				t.Errorf("%s has %d entries", e.Name, n)
+			}
+		}
+	})
 }

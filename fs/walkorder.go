@@ -40,8 +40,8 @@ func (l *listing) first(i int) bool {
 	return i < walkerScan
 }
 
-// walked tells whether an entry is a step of those who read all files: directories are not, and from an empty file nothing is read.
-func (e entry) walked() bool { return !e.dir && e.size > 0 }
+// walked tells whether an entry is a step of those who read all files: directories are not, and from an empty file, as most unsized ones are, nothing is read.
+func (e entry) walked() bool { return !e.dir && !e.unsized && e.size > 0 }
 
 // counts tells whether an entry is one that w reads.
 func (w *walker) counts(e entry) bool { return e.walked() && (!w.only || path.Ext(e.name) == w.ext) }

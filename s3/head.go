@@ -21,7 +21,11 @@ func (c *Client) Head(ctx context.Context, bucket, key string) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	return headed(key, p.header), nil
+	o := headed(key, p.header)
+	if _, declared := o.declaredSize(); o.Large == DLO && !declared {
+		o.Size = c.numberedSize(ctx, o)
+	}
+	return o, nil
 }
 
 // headed reads an object from the header of an answer to HEAD.
@@ -36,7 +40,7 @@ func headed(key string, h http.Header) Object {
 	switch {
 	case o.Manifest != "":
 		o.Large = DLO
-		if size, ok := declaredSize(o.Manifest); ok {
+		if size, ok := o.declaredSize(); ok {
 			o.Size = size
 		}
 	case isTrue(h.Get("X-Object-Meta-Static-Large-Object")), isTrue(h.Get("X-Static-Large-Object")):
@@ -51,22 +55,6 @@ func headed(key string, h http.Header) Object {
 		}
 	}
 	return o
-}
-
-// declaredSize is the size of the file that the Swift client uploaded, which it writes into the manifest: container/name/mtime/size/segment-size/.
-// The gateway tells the size of the segments that are there.
-func declaredSize(manifest string) (int64, bool) {
-	f := strings.Split(strings.TrimSuffix(manifest, "/"), "/")
-	if len(f) < 5 {
-		return 0, false
-	}
-	f = f[len(f)-3:]
-	if _, err := strconv.ParseFloat(f[0], 64); err != nil || !strings.Contains(f[0], ".") {
-		return 0, false
-	}
-	size, err := strconv.ParseInt(f[1], 10, 64)
-	segment, serr := strconv.ParseInt(f[2], 10, 64)
-	return size, err == nil && serr == nil && size > segment && segment > 0
 }
 
 // carry sets what an object is to carry.

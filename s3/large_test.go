@@ -189,41 +189,72 @@ func testLargeBroken(t *testing.T, b bench, kind s3.LargeKind, key string) {
 	}
 }
 
-// A dynamic large object of the Swift client whose segment is missing has the size that it ought to have, and cannot be read: what lies behind the gap
-// has moved.
-func TestMissingSegmentOfTheSwiftClient(t *testing.T) {
-	server := s3test.New(t)
-	e := s3test.Of(t, server)
-	b := bench{client(t, e, nil), e, e.Bucket(t)}
+// A dynamic large object whose segment is missing has the size that it ought to have, and cannot be read: what lies behind the gap has moved. The size is in
+// the manifest, or follows from the numbers of the segments.
+func TestMissingSegment(t *testing.T) {
 	ten := []byte("0123456789")
-	const prefix = "big file/1700000000.123456/30/10/"
-	server.MakeBucket("segments")
-	server.PutDLO(b.bucket, "whole", "segments", prefix, ten, ten, ten)
-	whole, err := b.Head(t.Context(), b.bucket, "whole")
-	if err != nil || whole.Size != 30 {
-		t.Fatalf("whole: %+v, %v", whole, err)
-	}
-	body, err := b.Get(t.Context(), whole.Version(b.bucket), 5, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(body); err != nil || string(got) != "5678901234" {
-		t.Errorf("%q, %v", got, err)
-	}
-	body.Close()
-	server.Delete("segments", server.Keys("segments")[1])
-	broken, err := b.Head(t.Context(), b.bucket, "whole")
-	if err != nil || broken.Size != 30 {
-		t.Fatalf("broken: %+v, %v", broken, err)
-	}
-	for _, off := range []int64{0, 12, 25} {
-		body, err := b.Get(t.Context(), broken.Version(b.bucket), off, 5)
-		if err == nil {
-			_, err = io.ReadAll(body)
-			body.Close()
+	for _, c := range []struct {
+		what, prefix string
+		missing      []int
+	}{
+		{"Swift client", "big file/1700000000.123456/30/10/", []int{0, 1, 2}},
+		{"rclone", "big file/1700000000.123456/30", []int{0, 1, 2}},
+		{"rclone, from a pipe", "big file/1700000000.123456/-1", []int{0, 1}},
+		{"rclone since 1.65", "big file/2024-02-29-235959-aZ_-09", []int{0, 1}},
+		{"by hand", "parts/", []int{1}},
+	} {
+		for _, missing := range c.missing {
+			t.Run(fmt.Sprintf("%s, segment %d", c.what, missing), func(t *testing.T) {
+				server := s3test.New(t)
+				e := s3test.Of(t, server)
+				b := bench{client(t, e, nil), e, e.Bucket(t)}
+				server.MakeBucket("segments")
+				server.PutDLO(b.bucket, "dlo", "segments", c.prefix) // the segments follow
+				for i := range 3 {
+					server.PutObject("segments", fmt.Sprintf("%s/%08d", strings.TrimSuffix(c.prefix, "/"), i), ten, nil)
+				}
+				b.wantRead(t, "dlo", 5, "5678901234")
+				server.Delete("segments", server.Keys("segments")[missing])
+				broken := b.head(t, "dlo")
+				if broken.Size != 30 {
+					t.Errorf("broken: %+v", broken)
+				}
+				for _, off := range []int64{0, 25} {
+					if _, err := b.tryRead(t.Context(), broken.Version(b.bucket), off, 5); !errors.Is(err, io.ErrUnexpectedEOF) {
+						t.Errorf("at %d: %v", off, err)
+					}
+				}
+			})
 		}
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("at %d: %v", off, err)
+	}
+}
+
+// Segments whose names are no numbers in a row are what somebody chose to have: nothing is missing between them.
+func TestSegmentsWithoutNumbers(t *testing.T) {
+	for _, names := range [][]string{
+		{"20190131", "20190201"},
+		{"000000", "000200"},
+		{"00000000", "00000002.csv"},
+		{"b", "d"},
+		{"00000001", "00000002"}, // numbered from 1
+	} {
+		server := s3test.New(t)
+		e := s3test.Of(t, server)
+		b := bench{client(t, e, nil), e, e.Bucket(t)}
+		server.MakeBucket("segments")
+		server.PutDLO(b.bucket, "dlo", "segments", "parts/")
+		for i, name := range names {
+			server.PutObject("segments", "parts/"+name, fmt.Appendf(nil, "part %d", i), nil)
 		}
+		b.wantRead(t, "dlo", 3, "t 0part")
+	}
+}
+
+// wantRead reads whole, a large object, from off on.
+func (b bench) wantRead(t *testing.T, key string, off int64, want string) {
+	t.Helper()
+	got, err := b.tryRead(t.Context(), b.head(t, key).Version(b.bucket), off, int64(len(want)))
+	if err != nil || string(got) != want {
+		t.Errorf("%s from %d: %q, %v; want %q", key, off, got, err, want)
 	}
 }

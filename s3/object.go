@@ -44,13 +44,19 @@ type Object struct {
 	Manifest     string // a DLO's container/prefix
 	Appendable   bool   // made by the gateway's append
 
-	headed bool // the fields are a HEAD's, so they are true for large objects too
+	headed bool // size and ETag are true, for large objects too: they are a HEAD's, or it is none
 }
 
 // MaybeLarge reports whether the entry of a listing may be a Swift large object, whose size and ETag in a listing are not its own: true for
 // an empty object and for one that has the ETag of nothing without being empty. Ask Head before its size is told. It is false for what Head returned.
 func (o Object) MaybeLarge() bool {
 	return !o.headed && (o.Size == 0 || o.ETag == emptyMD5)
+}
+
+// Plain returns o, the entry of a listing, as one that is known to be no Swift large object, so that its size and ETag are its own.
+func (o Object) Plain() Object {
+	o.headed = true
+	return o
 }
 
 // Version returns the version that o shows, to be read by [Client.Get] and copied by [Client.Copy].

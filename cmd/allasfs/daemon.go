@@ -212,7 +212,8 @@ func (d *daemon) makeFS(m *member) error {
 		Store: m.store, Name: m.stores[0], Bucket: m.source.Bucket, Prefix: m.source.Prefix,
 		Cache: d.caches.main, ReadOnly: c.ReadOnly, TTL: c.TTL, UID: c.UID, GID: c.GID, Umask: uint32(c.Umask), Logger: d.log,
 		Group: d.group, Segments: c.Segments, HideSidecars: c.HideAmeta, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
-		WriteBack: c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite, WatchSpace: !c.ReadOnly,
+		EmptiesFile: filepath.Join(d.caches.main.Stats().Dir, emptiesFile(m.stores[0], m.source)),
+		WriteBack:   c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite, WatchSpace: !c.ReadOnly,
 	}
 	if c.Stat == statFull {
 		options.FullStat, options.AttrFile = true, filepath.Join(d.caches.main.Stats().Dir, attrsFile(m.stores[0], m.source))

@@ -92,9 +92,15 @@ func bucketsFile(store string) string {
 }
 
 // attrsFile is the file in a cache folder that keeps what HEAD told of the objects of one source; see fs.Options.AttrFile.
-func attrsFile(store string, s source) string {
+func attrsFile(store string, s source) string { return "attrs-" + ofSource(store, s) }
+
+// emptiesFile is the one that keeps which of them are empty files; see fs.Options.EmptiesFile.
+func emptiesFile(store string, s source) string { return "empties-" + ofSource(store, s) }
+
+// ofSource ends the names of files that are about one source.
+func ofSource(store string, s source) string {
 	sum := sha256.Sum256([]byte(store + "\n" + s.path()))
-	return "attrs-" + hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:6])
 }
 
 // replaceFile puts data under a path in one step; nobody sees half of it.

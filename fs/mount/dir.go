@@ -107,10 +107,10 @@ func (d *dir) entry(ctx context.Context, off uint64) (fuse.DirEntry, bool, error
 	return fuse.DirEntry{Name: e.Name, Mode: e.Mode, Ino: e.Ino, Off: off + 1}, ok, err
 }
 
-// addPlus adds an entry with its attributes. One whose attributes cannot be had is listed all the same: the kernel will ask when it needs them. One
-// that is gone is left out.
+// addPlus adds an entry with its attributes. One whose attributes cannot be had, or would cost a request, is listed without: the kernel, which asks for
+// attributes with all names, will look it up when a program needs them. One that is gone is left out.
 func (b *bridge) addPlus(ctx context.Context, h *fs.DirHandle, i int, e fuse.DirEntry, out *fuse.DirEntryList) bool {
-	if i < 0 { // the kernel takes no attributes of "." and ".."
+	if i < 0 || !h.StatKnown(i) { // the kernel takes no attributes of "." and ".."
 		return out.AddDirLookupEntry(e) != nil
 	}
 	a, err := h.Stat(ctx, i)

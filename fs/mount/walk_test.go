@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,5 +88,23 @@ func TestFirstNames(t *testing.T) {
 	ok(t, d.Close())
 	if n := m.s3.Count("ListObjectsV2"); n > 3 {
 		t.Errorf("%d pages for ten names", n)
+	}
+}
+
+// TestWalkOfManyDirectories: GNU find visits the entries of a directory of more than 10 000 by their inode numbers, and still costs about a request a thousand objects.
+func TestWalkOfManyDirectories(t *testing.T) {
+	const dirs = 12_000
+	m := newMount(t, func(o *setup) { o.fs.TTL = time.Hour })
+	for i := range dirs {
+		m.s3.PutObject(m.bucket, fmt.Sprintf("top/d%05d/f", i), []byte("x"), nil)
+	}
+	m.s3.ResetCounts()
+	out := run(t, exec.Command("find", m.path("top")))
+	if n := strings.Count(out, "\n"); n != 1+2*dirs {
+		t.Errorf("%d paths, want %d", n, 1+2*dirs)
+	}
+	t.Logf("%v", m.s3.Counts())
+	if n := m.s3.Count("ListObjectsV2"); n > 60 {
+		t.Errorf("%d listings", n)
 	}
 }

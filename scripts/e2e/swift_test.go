@@ -16,7 +16,7 @@ const (
 	whole   = 5*segment - 12_345
 )
 
-// TestSwiftLargeObjects uploads a file in five segments with the Swift client, in both of its forms. Through S3 a listing shows such an
+// TestSwiftLargeObjects uploads a file in five segments with the Swift client, in both of its forms, and with rclone. Through S3 a listing shows such an
 // object with a wrong size (0, or that of its manifest); the mount must show and read it right, and a broken one must not look whole.
 func TestSwiftLargeObjects(t *testing.T) {
 	w := need(t)
@@ -24,12 +24,24 @@ func TestSwiftLargeObjects(t *testing.T) {
 	data := make([]byte, whole)
 	rand.NewChaCha8([32]byte{2}).Read(data) // never fails
 	writeFile(t, file, data)
-	for form, flags := range map[string][]string{"DLO": nil, "SLO": {"--use-slo"}} {
+	upload := func(flags ...string) func(*testing.T, string) {
+		return func(t *testing.T, bucket string) {
+			args := append([]string{"upload", "--quiet", "--segment-size", "10000000", "--object-name", "runs/genome.bin"}, flags...)
+			w.run(t, w.dir, "swift", append(args, bucket, file)...)
+		}
+	}
+	for form, put := range map[string]func(t *testing.T, bucket string){
+		"DLO": upload(),
+		"SLO": upload("--use-slo"),
+		"DLO of rclone": func(t *testing.T, bucket string) {
+			w.run(t, w.dir, "rclone", "copyto", "--swift-auth-version=1", "--swift-auth="+w.gw.swiftAuth, "--swift-user="+w.gw.swiftUser, "--swift-key="+w.gw.swiftKey,
+				"--swift-chunk-size=10000000B", file, ":swift:"+bucket+"/runs/genome.bin")
+		},
+	} {
 		t.Run(form, func(t *testing.T) {
 			bucket := w.bucketName(t, "swift")
 			t.Cleanup(func() { w.store(t, "wipe", bucket+"_segments") })
-			args := append([]string{"upload", "--quiet", "--segment-size", "10000000", "--object-name", "runs/genome.bin"}, flags...)
-			w.run(t, w.dir, "swift", append(args, bucket, file)...)
+			put(t, bucket)
 			t.Run("whole", func(t *testing.T) { largeWhole(t, w, bucket, file, data) })
 			t.Run("segment missing", func(t *testing.T) { largeBroken(t, w, bucket) })
 		})
