@@ -42,6 +42,8 @@ import (
 //	s3 slowread TIME|fast       each download takes so long
 //	s3 locked KEY               the object cannot be downloaded; ends with s3 fast
 //	s3 quota BYTES|none         what the buckets may hold
+//	s3 keys ACCESS SECRET       the user has these keys now, and no others
+//	s3 morekeys ACCESS SECRET   the user has these keys, too
 //	s3 public BUCKET            everybody may read the bucket
 //	s3 clock OFFSET             the server's clock differs by so much
 const scripts = "testdata/script"
@@ -372,6 +374,8 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 		s.SetQuota(n, -1)
 	case "keys": // replace those of the user
 		s.SetKeys(args[1], args[2])
+	case "morekeys": // beside those of the user
+		s.AddKeys(args[1], args[2])
 	case "public":
 		s.SetPublic(args[1], true)
 	case "clock":
