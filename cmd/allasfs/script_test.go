@@ -51,7 +51,7 @@ const scripts = "testdata/script"
 const patience = 20 * time.Second // for until and ended
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount})
+	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount, "headless": headless})
 }
 
 // hold is a program that writes os.Args[2] and a newline to os.Args[1] and keeps it open. It starts no process, for a copy of the descriptor that is closed

@@ -82,18 +82,6 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	return context.WithTimeout(ctx, d)
 }
 
-// waitEnd returns when the process has ended: its cache folder is free then, and the mountpoint may be used again.
-func waitEnd(ctx context.Context, pid int) error {
-	for unix.Kill(pid, 0) == nil && !zombie(pid) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	return nil
-}
-
 // clearDead takes a mountpoint away whose daemon has died.
 func clearDead(s *streams, t target) error {
 	if err := mountpoint.Unmount(t.Dir, true); err != nil {
