@@ -29,7 +29,7 @@ import (
 //	until COMMAND…              the command succeeds, at the latest after a while
 //	[!] mounted DIR             the directory is an allasfs mount
 //	daemon DIR                  sets $PID and $LOG to those of the mount's daemon
-//	ended PID                   the process has ended, at the latest after a while
+//	ended [-now] PID            the process has ended, at the latest after a while
 //	nosecret PID FILE…          the keys are neither in the process' /proc files nor in the files
 //	exec hold FILE TEXT READY   writes a line to a new file, makes the file READY, and keeps the first one open until SIGINT
 //	exec fusemount DIR …        does what Apptainer does, see fusemount
@@ -51,7 +51,7 @@ const scripts = "testdata/script"
 const patience = 20 * time.Second // for until and ended
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount, "headless": headless})
+	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount, "fusecontained": fusecontained, "headless": headless})
 }
 
 // hold is a program that writes os.Args[2] and a newline to os.Args[1] and keeps it open. It starts no process, for a copy of the descriptor that is closed
@@ -281,9 +281,13 @@ func cmdDaemon(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdEnded(ts *testscript.TestScript, _ bool, args []string) {
+	limit := patience
+	if args[0] == "-now" {
+		limit, args = 0, args[1:]
+	}
 	pid, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	ts.Check(waitEnd(ctx, pid))
 }

@@ -62,8 +62,10 @@ func umount(ctx context.Context, s *streams, path string, f umountFlags) error {
 	defer cancel()
 	c := control.Dial(*t.Record)
 	err = withProgress(limited, s.err, c, func(ctx context.Context) error { return c.Unmount(ctx, f.lazy) })
-	if err == nil && !f.lazy {
-		err = waitEnd(limited, t.Record.PID)
+	if !f.lazy && (err == nil || t.gone()) { // with files that could not be sent it may have ended, too
+		if late := waitEnd(limited, t.Record.PID); err == nil {
+			err = late
+		}
 	}
 	switch {
 	case err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
@@ -72,6 +74,12 @@ func umount(ctx context.Context, s *streams, path string, f umountFlags) error {
 		return busy(t.Dir)
 	}
 	return err
+}
+
+// gone tells whether the mount is not there any more.
+func (t target) gone() bool {
+	m, ok, err := mountpoint.At(t.Dir)
+	return err == nil && (!ok || m.Dev != t.mount.Dev)
 }
 
 // withTimeout limits ctx where there is a limit.
