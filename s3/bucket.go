@@ -26,6 +26,17 @@ func (c *Client) Buckets(ctx context.Context) ([]Bucket, error) {
 	return found, err
 }
 
+// Owner returns the store's name of who the client's keys belong to: at a RADOS Gateway its user, which is a project in Allas. "" where the store does not tell.
+func (c *Client) Owner(ctx context.Context) (string, error) {
+	r := &request{op: "list buckets", method: http.MethodGet}
+	var id string
+	err := c.document(ctx, r, "ListAllMyBucketsResult", func(root *node) error {
+		id = root.child("Owner").text("ID")
+		return nil
+	})
+	return id, err
+}
+
 // HeadBucket returns the use of a bucket and the quotas that bind it. os.ErrNotExist when there is none, os.ErrPermission when it is somebody else's.
 func (c *Client) HeadBucket(ctx context.Context, bucket string) (Usage, error) {
 	r := &request{op: "head bucket", method: http.MethodHead, bucket: bucket}

@@ -315,11 +315,16 @@ func testCredentials(t *testing.T, b bench) {
 		c := client(t, b.e, change)
 		_, err := c.Buckets(t.Context())
 		wantIs(t, err, s3.ErrCredentials)
+		_, err = c.Owner(t.Context())
+		wantIs(t, err, s3.ErrCredentials)
 		_, err = c.HeadBucket(t.Context(), b.bucket)
 		wantIs(t, err, s3.ErrCredentials)
 		if err != nil && strings.Contains(err.Error(), "wrongsecretvalue") {
 			t.Errorf("a secret in %q", err)
 		}
+	}
+	if owner, err := b.Owner(t.Context()); err != nil || owner == "" {
+		t.Errorf("the owner of the keys: %q, %v", owner, err)
 	}
 	anonymous := client(t, b.e, func(c *s3.Config) { c.AccessKey, c.SecretKey = "", "" })
 	_, err := anonymous.List(t.Context(), b.bucket, s3.ListOptions{})

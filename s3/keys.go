@@ -41,6 +41,16 @@ type keyring struct {
 	asked time.Time
 }
 
+// Keys are those that requests are signed with now.
+func (c *Client) Keys() Keys { return *c.keys.now.Load() }
+
+// SetKeys has requests signed with other keys from now on. They have to be of the same user: what is known of the store stays.
+func (c *Client) SetKeys(keys Keys) {
+	c.keys.mu.Lock()
+	defer c.keys.mu.Unlock()
+	c.keys.now.Store(&keys)
+}
+
 // newer tells whether the answer err to a request may be another one with the keys that are in force now: used, with which it was signed, were
 // refused, and there are others. A 403 without a reason, as every HEAD has it, counts as a refusal only where there are.
 func (c *Client) newer(used *Keys, err error) bool {

@@ -13,15 +13,19 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/fs/mount"
 )
 
 // readyEnv names the file descriptor of the pipe to the waiting parent.
 const readyEnv = "ALLASFS_READY_FD"
+
+const firstExtra = 3 // number of the first of exec.Cmd.ExtraFiles
 
 // ready is what the daemon tells its parent once.
 type ready struct {
@@ -46,7 +50,7 @@ func launch(ctx context.Context, s *streams, c config, prepare func(*exec.Cmd)) 
 		return nil, fmt.Errorf("start the daemon: %w", err)
 	}
 	defer r.Close()
-	cmd, err := daemonProcess(w)
+	cmd, err := daemonProcess(w, c.Dir)
 	if err == nil {
 		cmd.Stdin = c.Access.handed.again()
 		if prepare != nil {
@@ -81,18 +85,30 @@ func launch(ctx context.Context, s *streams, c config, prepare func(*exec.Cmd)) 
 	return cmd, nil
 }
 
-// daemonProcess is this program once more with the same arguments, with w as its descriptor 3.
-func daemonProcess(w *os.File) (*exec.Cmd, error) {
+// daemonProcess is this program once more with the same arguments, with w as a descriptor that its environment names. A connection that was handed over as
+// the mountpoint dir keeps its number.
+func daemonProcess(w *os.File, dir string) (*exec.Cmd, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	files := []*os.File{w}
+	if fd, ok := mount.HandedOver(dir); ok {
+		connection := os.NewFile(uintptr(fd), dir)
+		files = make([]*os.File, fd-firstExtra+1, fd-firstExtra+2)
+		files[fd-firstExtra] = connection
+		if fd == firstExtra {
+			files = append(files, w)
+		} else {
+			files[0] = w
+		}
+	}
 	return &exec.Cmd{
 		Path:       exe,
 		Args:       os.Args, // the name too: a mount helper stays one
-		Env:        append(os.Environ(), readyEnv+"=3"),
+		Env:        append(os.Environ(), fmt.Sprintf("%s=%d", readyEnv, firstExtra+slices.Index(files, w))),
 		Stderr:     os.Stderr, // for a crash before the log is open
-		ExtraFiles: []*os.File{w},
+		ExtraFiles: files,
 	}, nil
 }
 

@@ -218,7 +218,7 @@ func (c *config) complete(cmd *cobra.Command, src, dir string) error {
 		c.Access.Project = c.Source.Project
 	}
 	if _, ok := mount.HandedOver(dir); ok {
-		c.Dir, c.Foreground = dir, true // a new process would not have the descriptor
+		c.Dir = dir
 	} else if c.Dir, err = mountpoint.Resolve(dir); err != nil {
 		return exit.New(exit.Mountpoint, "", "the mountpoint cannot be used: %w", err)
 	}

@@ -33,7 +33,7 @@ type daemon struct {
 	demo    *demoServer // nil but for `allasfs demo`
 	members []*member   // one, or those of several sources
 	watches sync.WaitGroup
-	unwatch context.CancelFunc // ends watches; nil = there are none
+	unwatch []context.CancelFunc // end watches
 	caches  caches
 	left    []leftFS // of what lies in caches.left or under another name, never mounted
 	group   *fs.Group
@@ -102,6 +102,7 @@ func (d *daemon) start(ctx context.Context, detached bool) error {
 			return err
 		}
 	}
+	d.watchKeys(ctx)
 	return nil
 }
 

@@ -3,12 +3,15 @@ package main
 // This file holds `allasfs evict`.
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"allasfs/cache"
+	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
 )
 
@@ -45,7 +48,15 @@ func evictCommand(s *streams) *cobra.Command {
 				return err
 			}
 		}
-		done, err := c.Evict(cmd.Context(), paths, all)
+		look, err := freedOf(cmd.Context(), c, paths, all)
+		if err != nil {
+			return err
+		}
+		var done cache.Evicted
+		err = withLines(cmd.Context(), s.err, look, func(ctx context.Context) (err error) {
+			done, err = c.Evict(ctx, paths, all)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -62,6 +73,36 @@ func evictCommand(s *streams) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// freedOf looks at how much of what is cached of the paths, or of everything, has been freed since now.
+func freedOf(ctx context.Context, c *control.Client, paths []string, all bool) (look, error) {
+	begin, err := c.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if all {
+		paths = []string{""}
+	}
+	total := int64(-1) // asked for when it takes so long that there is something to show
+	return func(ctx context.Context, wide bool) ([]string, error) {
+		now, err := c.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		freed := max(0, begin.Status.Cache.Used-now.Status.Cache.Used)
+		if total < 0 {
+			total = freed
+			for _, p := range paths {
+				held, err := c.Held(ctx, p, 0)
+				if err != nil {
+					return nil, err
+				}
+				total += held.Bytes
+			}
+		}
+		return []string{barLine(wide, "freed", freed, total)}, nil
+	}, nil
 }
 
 // evictPaths are the arguments below the mount's top; what does not exist stays as it is written.

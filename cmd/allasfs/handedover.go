@@ -30,14 +30,21 @@ func (d *daemon) findPlace() (err error) {
 		return err
 	}
 	d.theirs = true
-	if dev := d.server.HandedOverDev(); dev != "" {
-		m, ok, err := mountpoint.OfDevice(dev)
-		if err != nil || !ok {
-			return err
-		}
-		d.place, d.config.Dir = m, m.Dir
+	d.place.Dev = d.server.HandedOverDev()
+	m, ok, err := ofDevice(d.place.Dev)
+	if err != nil || !ok {
+		return err
 	}
+	d.place, d.config.Dir = m, m.Dir
 	return nil
+}
+
+// ofDevice is mountpoint.OfDevice, with "" for a device that the kernel does not tell.
+func ofDevice(dev string) (mountpoint.Mount, bool, error) {
+	if dev == "" {
+		return mountpoint.Mount{}, false, nil
+	}
+	return mountpoint.OfDevice(dev)
 }
 
 // mountedNote tells a person of the mount, and how it ends.
@@ -49,14 +56,19 @@ func (d *daemon) mountedNote() string {
 }
 
 // handedOverTargets are the mounts of records that are not among ours: those that another program made, whose type is another one, or which lie in
-// another namespace. Their daemons live, for the registry forgets those of the dead.
+// another namespace. Their daemons live, for the registry forgets those of the dead. One that lies in the namespace of this process, though not in that of its
+// daemon, goes by its name here.
 func handedOverTargets(ours []mountpoint.Mount, records []control.Record) []target {
 	var list []target
 	for i, r := range records {
 		if !r.HandedOver || slices.ContainsFunc(ours, func(m mountpoint.Mount) bool { return m.Dir == r.Mountpoint && m.Dev == r.Dev }) {
 			continue
 		}
-		list = append(list, target{Dir: r.Mountpoint, Source: r.Source, Record: &records[i], mount: mountpoint.Mount{Dir: r.Mountpoint, Source: r.Source, Dev: r.Dev, Owner: os.Getuid()}})
+		dir := r.Mountpoint
+		if m, ok, err := ofDevice(r.Dev); err == nil && ok {
+			dir = m.Dir
+		}
+		list = append(list, target{Dir: dir, Source: r.Source, Record: &records[i], mount: mountpoint.Mount{Dir: dir, Source: r.Source, Dev: r.Dev, Owner: os.Getuid()}})
 	}
 	return list
 }

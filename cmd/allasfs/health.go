@@ -83,15 +83,21 @@ func (h *health) words() string {
 	return e.Text
 }
 
+// begin is a context like ctx, which ends with the daemon's work.
+func (d *daemon) begin(ctx context.Context) context.Context {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	d.unwatch = append(d.unwatch, end)
+	return life
+}
+
 // watchMembers begins to ask every store. It returns when all have answered, or one can be used and the others had a little time; the error is that of
 // the first member when none can be used.
 func (d *daemon) watchMembers(ctx context.Context) error {
-	var life context.Context
-	life, d.unwatch = context.WithCancel(context.WithoutCancel(ctx))
+	life := d.begin(ctx)
 	for _, m := range d.members {
 		m.health = &health{first: make(chan struct{})}
 		d.watches.Go(func() {
-			m.health.watch(life, func(ctx context.Context) error { return askStore(ctx, m.profile, m.source.Bucket) })
+			m.health.watch(life, func(ctx context.Context) error { return askStore(ctx, m.now(), m.source.Bucket) })
 		})
 	}
 	one := make(chan struct{}, len(d.members))

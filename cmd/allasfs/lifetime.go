@@ -148,10 +148,10 @@ func (d *daemon) close() error {
 		errs = append(errs, d.metrics.close())
 	}
 	errs = append(errs, d.caches.close())
-	if d.unwatch != nil {
-		d.unwatch()
-		d.watches.Wait()
+	for _, end := range d.unwatch {
+		end()
 	}
+	d.watches.Wait()
 	for _, m := range d.members {
 		if m.store != nil {
 			m.store.Close()

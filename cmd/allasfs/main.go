@@ -32,7 +32,10 @@ func main() {
 // run executes one command line, program name included, and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
-	defer stop()
+	defer func() {
+		signal.Ignore(unix.SIGINT, unix.SIGTERM) // what has done its work ends with its own status
+		stop()
+	}()
 	if err := setHome(); err != nil {
 		return report(stderr, err, false)
 	}

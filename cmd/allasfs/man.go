@@ -13,6 +13,8 @@ func manCommand() *cobra.Command {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
 			root.InitDefaultHelpCmd()
+			root.InitDefaultVersionFlag()
+			giveReasons(root)
 			pages := []*cobra.Command{root}
 			for _, c := range root.Commands() {
 				if c.IsAdditionalHelpTopicCommand() { // the library leaves them out

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/fs"
@@ -27,6 +28,9 @@ type member struct {
 	name    string // of its directory, "" = it is all of the mount
 	profile *profile.Profile
 	health  *health // nil = it was well when the mount began, which else would not be there
+
+	find    func() (s3.Keys, error) // its keys anew, nil = there are never others
+	renewed atomic.Pointer[s3.Keys] // found since, and in force; nil = those of profile are
 
 	stores []string // names of its store in the cache, the one in use first; see storeNames
 	store  *s3.Client
@@ -52,8 +56,9 @@ func (m *member) open(c config, logger *slog.Logger) error {
 	if m.name != "" {
 		logger = logger.With("at", m.name)
 	}
+	m.find = renewal(c.Access, m.named(c.Access), m.profile)
 	var err error
-	if m.store, err = openStore(m.profile, renewal(c.Access, m.named(c.Access), m.profile), c.Timeout, logger); err != nil {
+	if m.store, err = openStore(m.profile, m.renewal(), c.Timeout, logger); err != nil {
 		return explain(err, m.profile, "")
 	}
 	return nil

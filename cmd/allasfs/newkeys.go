@@ -39,6 +39,20 @@ func renewal(a access, named string, p *profile.Profile) func() (s3.Keys, error)
 	}
 }
 
+// renewal is find for the client, which takes what it returns; nil = there are never others.
+func (m *member) renewal() func() (s3.Keys, error) {
+	if m.find == nil {
+		return nil
+	}
+	return func() (s3.Keys, error) {
+		keys, err := m.find()
+		if err == nil {
+			m.renewed.Store(&keys)
+		}
+		return keys, err
+	}
+}
+
 // named is the section that the user asked for by name, "" = none.
 func (m *member) named(a access) string {
 	if a.Profile == "" && m.source.Project != "" && m.source.Project == m.profile.Name {

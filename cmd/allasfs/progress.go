@@ -24,12 +24,17 @@ const (
 
 // withProgress runs work, and shows the uploads of the mount behind c on w until it returns.
 func withProgress(ctx context.Context, w io.Writer, c *control.Client, work func(context.Context) error) error {
+	return withLines(ctx, w, uploadsOf(c), work)
+}
+
+// withLines runs work, and shows on w what look tells until it returns, or until look fails: the daemon has ended then, or is about to say why not.
+func withLines(ctx context.Context, w io.Writer, look look, work func(context.Context) error) error {
 	done := make(chan struct{})
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
-		p := &progress{w: w, redraw: terminal(w), client: c}
-		p.show(ctx, done)
+		p := &progress{w: w, redraw: terminal(w)}
+		p.show(ctx, look, done)
 	}()
 	err := work(ctx)
 	close(done)
@@ -37,16 +42,18 @@ func withProgress(ctx context.Context, w io.Writer, c *control.Client, work func
 	return err
 }
 
-// progress draws the uploads of one mount.
+// look asks how far something is, and tells it in lines; wide is for a terminal, which has room for a bar.
+type look func(ctx context.Context, wide bool) ([]string, error)
+
+// progress draws how far something is.
 type progress struct {
 	w      io.Writer
 	redraw bool
-	client *control.Client
-	queue  queueMeter
 	lines  int // drawn and still on the terminal
 }
 
-func (p *progress) show(ctx context.Context, done <-chan struct{}) {
+// show looks and draws until done is closed, look fails, or ctx ends.
+func (p *progress) show(ctx context.Context, look look, done <-chan struct{}) {
 	every := printEvery
 	if p.redraw {
 		every = drawEvery
@@ -63,29 +70,50 @@ func (p *progress) show(ctx context.Context, done <-chan struct{}) {
 			return
 		case <-timer.C:
 		}
-		report, err := p.client.Status(ctx)
+		lines, err := look(ctx, p.redraw)
 		if err != nil {
-			return // the daemon has ended, or is about to say why not
+			return
 		}
-		p.draw(report.Status, time.Now())
+		p.draw(lines)
 		timer.Reset(every)
 	}
 }
 
-func (p *progress) draw(s fs.Status, now time.Time) {
+func (p *progress) draw(lines []string) {
 	p.erase()
-	lines := uploadLines(s.Uploads)
-	if l := p.queue.line(s.Queue, now); l != "" && len(lines) > 0 {
-		lines[0] = "waiting for " + count(len(s.Uploads), "upload") + ": " + l
-	} else if l != "" {
-		lines = []string{l}
-	}
 	for _, l := range lines {
 		fmt.Fprintf(p.w, "allasfs: %s\n", l)
 	}
 	if p.redraw {
 		p.lines = len(lines)
 	}
+}
+
+// uploadsOf looks at the uploads of the mount behind c.
+func uploadsOf(c *control.Client) look {
+	var queue queueMeter
+	return func(ctx context.Context, _ bool) ([]string, error) {
+		report, err := c.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		lines := uploadLines(report.Status.Uploads)
+		if l := queue.line(report.Status.Queue, time.Now()); l != "" && len(lines) > 0 {
+			lines[0] = "waiting for " + count(len(report.Status.Uploads), "upload") + ": " + l
+		} else if l != "" {
+			lines = []string{l}
+		}
+		return lines, nil
+	}
+}
+
+// barLine is how far part of all is, with a bar where there is room for one.
+func barLine(wide bool, verb string, part, all int64) string {
+	line := fmt.Sprintf("%s of %s %s (%d %%)", human(part), human(all), verb, percent(min(part, all), all))
+	if wide {
+		return bar(part, all) + " " + line
+	}
+	return line
 }
 
 // erase takes the lines drawn last off the terminal.

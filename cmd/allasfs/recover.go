@@ -5,13 +5,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/fs"
 )
 
 const recoverLong = `Show the files of a mount that are kept in its cache folder because they are not in the object store: they were
@@ -45,7 +48,7 @@ func recoverCommand(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.RecoverSave(cmd.Context(), id, file)
+			return withLines(cmd.Context(), s.err, savedOf(c, id, file), func(ctx context.Context) error { return c.RecoverSave(ctx, id, file) })
 		}),
 		recoverAction("drop DIR NUMBER", "Discard a kept file for ever", 2, func(cmd *cobra.Command, c *control.Client, id string, _ []string) error {
 			return c.RecoverDrop(cmd.Context(), id)
@@ -77,6 +80,22 @@ func recoverAction(use, short string, n int, do func(cmd *cobra.Command, c *cont
 			}
 			return nil
 		},
+	}
+}
+
+// savedOf looks at how much of the kept file id lies in the local file.
+func savedOf(c *control.Client, id, file string) look {
+	return func(ctx context.Context, wide bool) ([]string, error) {
+		report, err := c.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(report.Status.Drafts, func(d fs.DraftState) bool { return d.ID == id })
+		fi, err := os.Stat(file)
+		if i < 0 || err != nil {
+			return nil, nil // not begun
+		}
+		return []string{barLine(wide, "saved", fi.Size(), report.Status.Drafts[i].Size)}, nil
 	}
 }
 

@@ -26,6 +26,9 @@ a directory a bucket, a file an object, plain objects that every other S3 client
 Credentials are found where allas-conf, rclone, aws and s3cmd leave them. If something
 does not work, 'allasfs doctor' says what is missing. 'allasfs demo DIR' needs no account.`
 
+// nearDistance is how many letters may be wrong in the name of a command that is meant.
+const nearDistance = 2
+
 // rootCommand builds the command tree; s is where its commands write.
 func rootCommand(s *streams) *cobra.Command {
 	root := &cobra.Command{
@@ -37,7 +40,7 @@ func rootCommand(s *streams) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 
-		SuggestionsMinimumDistance: 2,
+		SuggestionsMinimumDistance: nearDistance,
 		RunE:                       unknownCommand,
 	}
 	root.SetOut(s.out)
@@ -49,7 +52,38 @@ func rootCommand(s *streams) *cobra.Command {
 	root.AddCommand(mountCommand(s), runCommand(s), umountCommand(s), statusCommand(s), syncCommand(s), recoverCommand(s), lsCommand(s),
 		warmCommand(s), evictCommand(s), cacheCommand(s), topCommand(s), linkCommand(s), infoCommand(s),
 		doctorCommand(s), defaultsCommand(s), demoCommand(s), versionCommand(s), exitCodesTopic(), troubleshootingTopic(), manCommand(), probeCommand())
+	root.SetHelpCommand(helpCommand())
 	return root
+}
+
+// helpCommand is cobra's, but what is no command is an error that names the nearest ones, not the general help.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Long:  "Show the help of a command, or of a topic.",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+			at, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, c := range at.Commands() {
+				if (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) && strings.HasPrefix(c.Name(), begin) {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknown(about, args[len(args)-max(1, len(rest))])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // unknownCommand answers what cobra found no command for.
@@ -57,11 +91,19 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	hint := "see: allasfs --help"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	return unknown(cmd, args[0])
+}
+
+// unknown tells that a command has none of that name, and which of its names are near.
+func unknown(cmd *cobra.Command, name string) error {
+	hint := "see: " + cmd.CommandPath() + " --help"
+	if cmd.SuggestionsMinimumDistance == 0 {
+		cmd.SuggestionsMinimumDistance = nearDistance
+	}
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
 		hint = "did you mean: " + strings.Join(near, ", ")
 	}
-	return exit.New(exit.Usage, hint, "unknown command %q", args[0])
+	return exit.New(exit.Usage, hint, "unknown command %q", strings.TrimPrefix(cmd.CommandPath()+" "+name, "allasfs "))
 }
 
 // args wraps a check of positional arguments so that it ends with the exit code of a wrong command line.

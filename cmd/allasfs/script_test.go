@@ -29,7 +29,7 @@ import (
 //	until COMMAND…              the command succeeds, at the latest after a while
 //	[!] mounted DIR             the directory is an allasfs mount
 //	daemon DIR                  sets $PID and $LOG to those of the mount's daemon
-//	ended PID                   the process has ended, at the latest after a while
+//	ended [-now] PID            the process has ended, at the latest after a while
 //	nosecret PID FILE…          the keys are neither in the process' /proc files nor in the files
 //	exec hold FILE TEXT READY   writes a line to a new file, makes the file READY, and keeps the first one open until SIGINT
 //	exec fusemount DIR …        does what Apptainer does, see fusemount
@@ -42,6 +42,8 @@ import (
 //	s3 slowread TIME|fast       each download takes so long
 //	s3 locked KEY               the object cannot be downloaded; ends with s3 fast
 //	s3 quota BYTES|none         what the buckets may hold
+//	s3 keys ACCESS SECRET       the user has these keys now, and no others
+//	s3 morekeys ACCESS SECRET   the user has these keys, too
 //	s3 public BUCKET            everybody may read the bucket
 //	s3 clock OFFSET             the server's clock differs by so much
 const scripts = "testdata/script"
@@ -49,7 +51,7 @@ const scripts = "testdata/script"
 const patience = 20 * time.Second // for until and ended
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount})
+	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount, "fusecontained": fusecontained, "headless": headless})
 }
 
 // hold is a program that writes os.Args[2] and a newline to os.Args[1] and keeps it open. It starts no process, for a copy of the descriptor that is closed
@@ -279,9 +281,13 @@ func cmdDaemon(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdEnded(ts *testscript.TestScript, _ bool, args []string) {
+	limit := patience
+	if args[0] == "-now" {
+		limit, args = 0, args[1:]
+	}
 	pid, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	ts.Check(waitEnd(ctx, pid))
 }
@@ -372,6 +378,8 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 		s.SetQuota(n, -1)
 	case "keys": // replace those of the user
 		s.SetKeys(args[1], args[2])
+	case "morekeys": // beside those of the user
+		s.AddKeys(args[1], args[2])
 	case "public":
 		s.SetPublic(args[1], true)
 	case "clock":

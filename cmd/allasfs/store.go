@@ -43,23 +43,17 @@ func storeConfig(p *profile.Profile, logger *slog.Logger) s3.Config {
 
 // askStore makes one cheap request that shows whether credentials, endpoint, clock and source are right.
 func askStore(ctx context.Context, p *profile.Profile, bucket string) error {
-	c := storeConfig(p, nil)
-	c.RetryFor = firstRetry
-	client, err := s3.New(c)
-	if err != nil {
-		return explain(err, p, bucket)
-	}
-	defer client.Close()
-	limit, cancel := context.WithTimeout(ctx, firstTimeout)
-	defer cancel()
-	switch {
-	case bucket != "":
-		_, err = client.HeadBucket(limit, bucket)
-	case p.Anonymous:
+	if bucket == "" && p.Anonymous {
 		return nil // nobody's buckets cannot be listed, and need not be
-	default:
-		_, err = client.Buckets(limit)
 	}
+	err := briefly(ctx, p, func(ctx context.Context, client *s3.Client) (err error) {
+		if bucket != "" {
+			_, err = client.HeadBucket(ctx, bucket)
+		} else {
+			_, err = client.Buckets(ctx)
+		}
+		return err
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -67,6 +61,29 @@ func askStore(ctx context.Context, p *profile.Profile, bucket string) error {
 		return explain(err, p, bucket)
 	}
 	return nil
+}
+
+// ownerOf asks the store of p who its keys belong to.
+func ownerOf(ctx context.Context, p *profile.Profile) (id string, err error) {
+	err = briefly(ctx, p, func(ctx context.Context, client *s3.Client) (err error) {
+		id, err = client.Owner(ctx)
+		return err
+	})
+	return id, err
+}
+
+// briefly calls ask with a client of its own for the store of p, which gives up soon.
+func briefly(ctx context.Context, p *profile.Profile, ask func(context.Context, *s3.Client) error) error {
+	c := storeConfig(p, nil)
+	c.RetryFor = firstRetry
+	client, err := s3.New(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	limit, cancel := context.WithTimeout(ctx, firstTimeout)
+	defer cancel()
+	return ask(limit, client)
 }
 
 // describe is how a mount's source is shown in df, status and messages: PROJECT:BUCKET/PREFIX, or the store's host where the project

@@ -62,8 +62,10 @@ func umount(ctx context.Context, s *streams, path string, f umountFlags) error {
 	defer cancel()
 	c := control.Dial(*t.Record)
 	err = withProgress(limited, s.err, c, func(ctx context.Context) error { return c.Unmount(ctx, f.lazy) })
-	if err == nil && !f.lazy {
-		err = waitEnd(limited, t.Record.PID)
+	if !f.lazy && (err == nil || t.gone()) { // with files that could not be sent it may have ended, too
+		if late := waitEnd(limited, t.Record.PID); err == nil {
+			err = late
+		}
 	}
 	switch {
 	case err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
@@ -74,24 +76,18 @@ func umount(ctx context.Context, s *streams, path string, f umountFlags) error {
 	return err
 }
 
+// gone tells whether the mount is not there any more.
+func (t target) gone() bool {
+	m, ok, err := mountpoint.At(t.Dir)
+	return err == nil && (!ok || m.Dev != t.mount.Dev)
+}
+
 // withTimeout limits ctx where there is a limit.
 func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if d <= 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, d)
-}
-
-// waitEnd returns when the process has ended: its cache folder is free then, and the mountpoint may be used again.
-func waitEnd(ctx context.Context, pid int) error {
-	for unix.Kill(pid, 0) == nil && !zombie(pid) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	return nil
 }
 
 // clearDead takes a mountpoint away whose daemon has died.

@@ -61,17 +61,17 @@ func warmCommand(s *streams) *cobra.Command {
 
 // warm waits for the work, and shows how far it is.
 func warm(ctx context.Context, s *streams, c *control.Client, id string, paths []string, quiet bool) error {
-	done, shown := make(chan struct{}), make(chan struct{})
-	show := warmProgress{progress: progress{w: s.err, redraw: terminal(s.err), client: c}, id: id, s: s}
-	go func() {
-		defer close(shown)
-		if !quiet {
-			show.follow(ctx, done)
-		}
-	}()
-	state, err := c.Warm(ctx, id, paths, false)
-	close(done)
-	<-shown
+	var state fs.WarmState
+	work := func(ctx context.Context) (err error) {
+		state, err = c.Warm(ctx, id, paths, false)
+		return err
+	}
+	var err error
+	if quiet {
+		err = work(ctx)
+	} else {
+		err = withLines(ctx, s.err, (&warmProgress{client: c, id: id}).look, work)
+	}
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/fs"
 )
 
@@ -24,55 +25,37 @@ type sample struct {
 	bytes int64
 }
 
-// warmProgress draws one warming.
+// warmProgress looks at one warming.
 type warmProgress struct {
-	progress
-	s       *streams
+	client  *control.Client
 	id      string
 	samples []sample // of the last rateOver
-	warned  bool     // that not all has room
+	warned  bool     // that not all has room, where lines stay
 }
 
-// follow asks and draws until done or ctx ends.
-func (p *warmProgress) follow(ctx context.Context, done <-chan struct{}) {
-	every := printEvery
-	if p.redraw {
-		every = drawEvery
+func (p *warmProgress) look(ctx context.Context, wide bool) ([]string, error) {
+	report, err := p.client.Status(ctx)
+	if err != nil {
+		return nil, err
 	}
-	timer := time.NewTimer(drawEvery)
-	defer timer.Stop()
-	defer p.erase()
-	for {
-		select {
-		case <-done:
-			return
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		report, err := p.client.Status(ctx)
-		if err != nil {
-			return // the daemon has ended, or is about to say why not
-		}
-		if i := slices.IndexFunc(report.Status.Warms, func(s fs.WarmState) bool { return s.ID == p.id }); i >= 0 {
-			p.draw(report.Status.Warms[i], time.Now())
-		}
-		timer.Reset(every)
+	i := slices.IndexFunc(report.Status.Warms, func(s fs.WarmState) bool { return s.ID == p.id })
+	if i < 0 {
+		return nil, nil
 	}
+	return p.line(report.Status.Warms[i], time.Now(), wide), nil
 }
 
-func (p *warmProgress) draw(state fs.WarmState, now time.Time) {
-	p.erase()
-	if state.Need > state.Room && !p.warned {
+func (p *warmProgress) line(state fs.WarmState, now time.Time, wide bool) []string {
+	var lines []string
+	if state.Need > state.Room && (wide || !p.warned) {
 		p.warned = true
-		p.s.warn("these files take %s in the cache, which has room for %s: what fits is fetched", human(state.Need), human(state.Room))
+		lines = append(lines, fmt.Sprintf("warning: these files take %s in the cache, which has room for %s: what fits is fetched", human(state.Need), human(state.Room)))
 	}
 	line := warmLine(state, p.rate(state, now))
-	if p.redraw {
+	if wide {
 		line = bar(state.DoneBytes, state.Bytes) + " " + line
-		p.lines = 1
 	}
-	fmt.Fprintf(p.w, "allasfs: %s\n", line)
+	return append(lines, line)
 }
 
 // rate is bytes a second lately, 0 = not known yet.

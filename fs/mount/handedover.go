@@ -21,14 +21,15 @@ const (
 var ErrNotFUSE = errors.New("not a FUSE connection")
 
 // HandedOver returns the descriptor of a mountpoint written /dev/fd/N: a FUSE connection that whoever started this process has opened and mounted, as
-// Apptainer's --fusemount does. ok is false for every other path. Whether the descriptor is one is not looked at.
+// Apptainer's --fusemount does. ok is false for every other path. Whether the descriptor is one is not looked at, but those
+// of input, output and errors are none.
 func HandedOver(dir string) (fd int, ok bool) {
 	number, ok := strings.CutPrefix(dir, "/dev/fd/")
 	if !ok {
 		return 0, false
 	}
 	fd, err := strconv.Atoi(number)
-	return fd, err == nil && fd > 0
+	return fd, err == nil && fd > 2
 }
 
 // CheckHandedOver returns an error that is [ErrNotFUSE] unless fd is open on the kernel's FUSE.

@@ -76,7 +76,7 @@ func (f *finder) gather() {
 // add completes a candidate from the file at and keeps it.
 func (f *finder) add(c candidate, at *file) {
 	if at != nil {
-		c.open = at.open
+		c.open, c.File = at.open, at.path
 	}
 	switch {
 	case c.AccessKey == "" && c.SecretKey == "" && (c.process != "" || c.identity.tokenFile != ""):
@@ -98,6 +98,7 @@ func (f *finder) note(where, what string, fault bool) {
 
 // file is one file that was read.
 type file struct {
+	path  string
 	shown string // path with ~ for the home directory
 	text  string
 	open  string // warning that others can read it, or ""
@@ -120,7 +121,7 @@ func (f *finder) read(path string) *file {
 		f.note(shown, "cannot be read: "+cause(err), true)
 		return nil
 	}
-	at := &file{shown: shown, text: text}
+	at := &file{path: path, shown: shown, text: text}
 	if mode.Perm()&0o077 != 0 {
 		at.open = fmt.Sprintf("%s holds keys and is open to others (mode %04o): run chmod 600 %s", shown, mode.Perm(), shown)
 	}

@@ -26,6 +26,7 @@ type Profile struct {
 	SessionToken string   `json:"-"`                  // may be empty
 	Anonymous    bool     `json:"anonymous"`          // unsigned requests
 	From         string   `json:"from"`               // file and section, "environment", "flags"
+	File         string   `json:"-"`                  // path of the file that holds the keys, or says what makes them; "" = none does
 	CAFile       string   `json:"ca_file,omitempty"`  // extra PEM roots, "" = the system's only
 	Warnings     []string `json:"warnings,omitempty"` // what the user should hear once
 	Maker        string   `json:"-"`                  // what made the keys, and makes others of the same project when they have ended; "" = they are permanent

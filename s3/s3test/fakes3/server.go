@@ -87,6 +87,13 @@ func (s *Server) SetKeys(access, secret string) {
 	s.users[access] = &user{id: s.AccessKey, secret: secret}
 }
 
+// AddKeys gives the main user more keys; the old ones are good as well.
+func (s *Server) AddKeys(access, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[access] = &user{id: s.AccessKey, secret: secret}
+}
+
 func (s *Server) listen() error {
 	l, err := net.Listen("tcp", s.opts.listen)
 	if err != nil {

@@ -4,8 +4,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"allasfs/cmd/allasfs/internal/exit"
 )
@@ -123,6 +126,34 @@ func TestHolders(t *testing.T) {
 		if len(h) != 1 || h[0].PID != cmd.Process.Pid || h[0].Name != "sleep" || !strings.Contains(h[0].How, how) {
 			t.Errorf("%s: got %v", how, h)
 		}
+	}
+}
+
+// TestHoldersThatHang: processes whose mappings the kernel does not tell, here files that nobody writes, hold up nobody, and hide no other.
+func TestHoldersThatHang(t *testing.T) {
+	proc, dir := t.TempDir(), t.TempDir()
+	process := func(pid, maps string) {
+		of := filepath.Join(proc, pid)
+		fatal(t, os.Mkdir(of, 0o700))
+		fatal(t, os.WriteFile(filepath.Join(of, "comm"), []byte("sleep\n"), 0o600))
+		if maps != "" {
+			fatal(t, os.WriteFile(filepath.Join(of, "maps"), []byte(maps), 0o600))
+			return
+		}
+		fatal(t, unix.Mkfifo(filepath.Join(of, "maps"), 0o600))
+		t.Cleanup(func() { // who waits for it
+			if fd, err := unix.Open(filepath.Join(of, "maps"), unix.O_WRONLY|unix.O_NONBLOCK, 0); err == nil {
+				unix.Close(fd)
+			}
+		})
+	}
+	process("1", "")
+	process("20", "")
+	process("300", "7f0000000000-7f0000001000 r--p 00000000 00:2a 5    "+dir+"/lib.so\n")
+	process("4000", "7f0000000000-7f0000001000 r--p 00000000 00:2a 5    /lib/lib.so\n")
+	want := []Holder{{1, "sleep", hangs}, {20, "sleep", hangs}, {300, "sleep", "has " + dir + "/lib.so mapped"}}
+	if got := holders(proc, dir); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 
