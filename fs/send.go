@@ -44,10 +44,8 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
 		f.mu.Unlock()
-		select {
-		case <-op.done:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := op.wait(ctx); err != nil {
+			return err
 		}
 		if !joined || op.err != nil {
 			return op.err
@@ -117,12 +115,10 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	var sent s3.Object
 	if err == nil {
-		err = f.baseNow(ctx, n, d)
+		err = f.nodeBaseNow(ctx, n, d)
 	}
 	if err == nil {
-		if sent, _, err = f.storeOnce(ctx, d, path, condition(d.Base())); err != nil && !lost(d, err) {
-			f.mayBeStored(ctx, n, d)
-		}
+		sent, _, err = f.storeOnce(ctx, d, path, condition(d.Base()))
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
@@ -196,7 +192,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	if n.pages == n.obj.etag {
 		n.pages = o.ETag
 	}
-	n.draft, n.perhaps, n.checked = nil, nil, time.Now()
+	n.draft, n.checked = nil, time.Now()
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
