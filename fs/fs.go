@@ -111,6 +111,7 @@ type FS struct {
 	rights   rights
 	ahead    aheads
 	unlinks  unlinkRun
+	aborts   aborts
 	visits   uint64                  // files read for the first time since they were opened
 	idle     []*node                 // that the kernel forgot, in that order; see keepIdle
 	finished []*walker               // that looked ahead to the end of a directory, the latest last

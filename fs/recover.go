@@ -135,7 +135,7 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 		o, before, err = f.storeOnce(ctx, d, path, cond)
 	}
 	if asked := left.ETag != ""; left.ID != "" && !before && ctx.Err() == nil && (!asked || err == nil) { // else the store may be completing it still
-		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
+		f.endLeft(ctx, d, left)
 	}
 	if err != nil {
 		state, _ := d.State() // a conflict stays one

@@ -352,7 +352,7 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	case unsure: // an abort beside a completion that the store still works on could take the parts away from the object
 		f.log.Warn("an upload is left in the store: it did not say whether it completed it", "bucket", t.Bucket, "key", t.Key, "id", id, "err", err)
 	case early == nil && err != nil:
-		f.abort(ctx, t, id)
+		f.endLeft(ctx, body.d, cache.Upload{Bucket: t.Bucket, Key: t.Key, ID: id})
 	}
 	if early != nil {
 		early.used = err == nil || unsure // else who took it drops it
@@ -381,13 +381,4 @@ func (f *FS) takePart(ctx context.Context, body *draftBody, id string, early *ea
 	t := body.d.Target()
 	*to, err = f.o.Store.PutPart(ctx, t.Bucket, t.Key, id, i+1, io.NewSectionReader(body.in(ctx), p.off, p.n), p.n)
 	return err
-}
-
-// abort drops an upload that failed, even when ctx ended.
-func (f *FS) abort(ctx context.Context, t cache.Target, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := f.o.Store.Abort(ctx, t.Bucket, t.Key, id); err != nil && !isNotExist(err) {
-		f.log.Warn("abort a multipart upload", "bucket", t.Bucket, "key", t.Key, "err", err)
-	}
 }
