@@ -255,20 +255,16 @@ func (f *FS) conditionNow(ctx context.Context, d *cache.Draft) (s3.PutOptions, e
 	return s3.PutOptions{IfNoneMatch: err != nil, IfMatch: h.ETag}, nil
 }
 
-// RecoverSave copies a kept draft's bytes to a new local file; the draft stays.
-func (f *FS) RecoverSave(ctx context.Context, id, file string) (err error) {
+// RecoverSave copies a kept draft's bytes to a new local file; the draft stays. The file has its name when it is whole and on the disk, and after an error nothing is left.
+// os.ErrExist when the name is taken.
+func (f *FS) RecoverSave(ctx context.Context, id, file string) error {
 	d, _, err := f.kept(id)
 	if err != nil {
 		return err
 	}
 	body, done := f.bodyOf(ctx, d, &upload{})
 	defer done()
-	w, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, io.NewSectionReader(body, 0, d.Size()))
-	return errors.Join(err, w.Sync(), w.Close())
+	return saveNew(file, io.NewSectionReader(body, 0, d.Size()))
 }
 
 // RecoverDrop discards a kept draft. Of a file that could not be sent the store's version shows again, if there is one.
