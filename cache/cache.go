@@ -122,7 +122,7 @@ type counters struct {
 }
 
 // Open locks the folder, making it if it is missing, and finds what an earlier daemon left in it. ErrInUse when another daemon holds the
-// folder, os.ErrPermission when it is another user's.
+// folder, os.ErrPermission when it is another user's, ErrNotCache when it holds other things.
 func Open(o Options) (*Cache, error) {
 	if err := o.complete(); err != nil {
 		return nil, err

@@ -352,3 +352,60 @@ func TestForeignFolderIsRefused(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 }
+
+// TestOtherFolderIsRefused: a folder that holds anything but a cache is left as it is. One that is empty, that a crash left half made, or that an earlier daemon had,
+// whatever else the mount has put beside, is taken.
+func TestOtherFolderIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		files, dirs []string
+		taken       bool
+	}{
+		"empty":              {nil, nil, true},
+		"a new file system":  {nil, []string{"lost+found"}, true},
+		"crash after lock":   {[]string{lockName}, nil, true},
+		"crash before end":   {[]string{lockName}, []string{blocksDir, intentsDir}, true},
+		"a cache":            {[]string{lockName, "attributes"}, []string{blocksDir, draftsDir, intentsDir}, true},
+		"a file":             {[]string{"passwd"}, nil, false},
+		"a folder":           {nil, []string{"systemd"}, false},
+		"a lock beside":      {[]string{lockName, "passwd"}, nil, false},
+		"names without lock": {[]string{"file"}, []string{blocksDir, draftsDir}, false},
+		"lock as a folder":   {nil, []string{lockName, blocksDir, draftsDir}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := testOptions(t)
+			o.Dir = t.TempDir()
+			for _, n := range tt.dirs {
+				noErr(t, os.Mkdir(filepath.Join(o.Dir, n), 0o700))
+			}
+			for _, n := range tt.files {
+				noErr(t, os.WriteFile(filepath.Join(o.Dir, n), nil, 0o600))
+			}
+			noErr(t, os.Chmod(o.Dir, 0o755))
+			before, err := os.ReadDir(o.Dir)
+			noErr(t, err)
+			if err := CheckFolder(o.Dir); (err == nil) != tt.taken || err != nil && !errors.Is(err, ErrNotCache) {
+				t.Errorf("foretold: %v", err)
+			}
+			c, err := Open(o)
+			if tt.taken {
+				noErr(t, err)
+				noErr(t, c.Close())
+				noErr(t, CheckFolder(o.Dir))
+				return
+			}
+			if !errors.Is(err, ErrNotCache) {
+				t.Fatalf("open: %v", err)
+			}
+			after, err := os.ReadDir(o.Dir)
+			noErr(t, err)
+			st, err := os.Stat(o.Dir)
+			noErr(t, err)
+			if len(after) != len(before) || st.Mode().Perm() != 0o755 {
+				t.Errorf("it was changed: %v, mode %v", after, st.Mode())
+			}
+		})
+	}
+	if err := CheckFolder(filepath.Join(t.TempDir(), "missing")); err != nil {
+		t.Errorf("a missing one: %v", err)
+	}
+}

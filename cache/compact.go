@@ -44,6 +44,9 @@ func (d *Draft) rewrite() (j journal, err error) {
 	if d.d.upload.ID != "" {
 		records = append(records, d.d.upload.record())
 	}
+	if len(d.d.perhaps) > 0 {
+		records = append(records, perhapsRecord(d.d.perhaps))
+	}
 	err = j.append(records...)
 	if err == nil {
 		err = j.reserve(journalKeep)

@@ -44,7 +44,7 @@ become 2 MiB: until then the next small read has the processors to itself. With 
 	drafts/*.damaged          drafts that could not be read, for a person to look at
 	intents/<id>              what was begun in the store and has to be ended after a crash: see [Intent]
 
-Folders are 0700, files 0600. A folder that another user owns is refused, symbolic links in it are not followed, and names are hashes, so no
+Folders are 0700, files 0600. A folder that another user owns, or that holds something else, is refused and left as it is ([CheckFolder]), symbolic links in it are not followed, and names are hashes, so no
 key leads out of it. The folder is for one daemon: the second gets [ErrInUse].
 
 An index is a header of 2 KiB (format, ID, size, block size, a random salt, CRC-32C) and 8 bytes a block: the CRC-32C of its bytes, and a tag

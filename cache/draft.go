@@ -182,13 +182,14 @@ func (d *Draft) Begun() time.Time {
 
 // told is what a draft tells without waiting for a change of it, which may take the disk long.
 type told struct {
-	target Target
-	state  State
-	reason string
+	target  Target
+	state   State
+	reason  string
+	perhaps []Perhaps // never written to
 }
 
 // tell needs mu, or a draft that nobody else has yet.
-func (d *Draft) tell() { d.told.Store(&told{d.d.target, d.d.state, d.d.reason}) }
+func (d *Draft) tell() { d.told.Store(&told{d.d.target, d.d.state, d.d.reason, d.d.perhaps}) }
 
 // Target is the object that the draft becomes. Like Size it waits for nothing.
 func (d *Draft) Target() Target { return d.told.Load().target }

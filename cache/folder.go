@@ -16,6 +16,9 @@ import (
 // ErrInUse tells that another daemon holds the folder; errors.As with an *InUseError finds out which.
 var ErrInUse = errors.New("cache folder in use")
 
+// ErrNotCache tells that a folder holds other things than a cache: it is not touched.
+var ErrNotCache = errors.New("it is neither empty nor a cache folder")
+
 // InUseError is ErrInUse with the one that holds the folder.
 type InUseError struct {
 	Dir string
@@ -29,6 +32,9 @@ func (e *InUseError) Error() string {
 // Is makes errors.Is(err, ErrInUse) true.
 func (e *InUseError) Is(target error) bool { return target == ErrInUse }
 
+// lockName is the file by which a daemon holds the folder.
+const lockName = "lock"
+
 // folder is the locked place on disk. Everything in it is opened through its methods, none of which follows a symbolic link.
 type folder struct {
 	dir  string // absolute, links resolved
@@ -39,7 +45,7 @@ type folder struct {
 	parents []string   // that openFolder made directories in
 }
 
-// openFolder makes dir when it is missing, refuses one that is another user's, and locks it.
+// openFolder makes dir when it is missing, refuses one that is another user's or holds other things, and locks it.
 func openFolder(dir string) (*folder, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("cache: no folder given: %w", os.ErrInvalid)
@@ -49,6 +55,9 @@ func openFolder(dir string) (*folder, error) {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	real, err := checkFolder(dir)
+	if err == nil {
+		err = makePrivate(real)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -57,6 +66,18 @@ func openFolder(dir string) (*folder, error) {
 		return nil, err
 	}
 	return fo, nil
+}
+
+// CheckFolder tells whether Open would refuse dir, and changes nothing: os.ErrPermission when it is another user's, ErrNotCache, or syscall.ENOTDIR. One that is
+// missing is right.
+func CheckFolder(dir string) error {
+	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if _, err := checkFolder(dir); err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	return nil
 }
 
 // checkFolder returns where dir really is. A link at dir itself counts only when this user or root made it.
@@ -81,12 +102,38 @@ func checkFolder(dir string) (string, error) {
 	if !st.IsDir() {
 		return "", &os.PathError{Op: "open", Path: real, Err: syscall.ENOTDIR}
 	}
-	if st.Mode().Perm() != 0o700 {
-		if err := os.Chmod(real, 0o700); err != nil {
-			return "", err
+	return real, isCache(real)
+}
+
+// isCache is ErrNotCache for a directory that holds something, and was not made a cache folder by this package.
+func isCache(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	made, other := 0, ""
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == lockName && e.Type().IsRegular(), (name == blocksDir || name == draftsDir) && e.IsDir():
+			made++
+		case name == intentsDir && e.IsDir(), name == "lost+found": // which a new file system has
+		default:
+			other = name
 		}
 	}
-	return real, nil
+	if other != "" && made < 3 { // beside those three other files of the mount may lie
+		return fmt.Errorf("%s: %w: it holds %s", dir, ErrNotCache, other)
+	}
+	return nil
+}
+
+// makePrivate shuts other users out of dir.
+func makePrivate(dir string) error {
+	st, err := os.Lstat(dir)
+	if err != nil || st.Mode().Perm() == 0o700 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // ours refuses what another user owns; root's is accepted for links, which root may have set up for everybody.
@@ -104,7 +151,7 @@ func ours(path string, rootToo bool) error {
 
 // acquire takes the lock of the folder and writes this process' id into its file.
 func (fo *folder) acquire() error {
-	f, err := fo.open("lock", os.O_RDWR|os.O_CREATE)
+	f, err := fo.open(lockName, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("cache: lock: %w", err)
 	}

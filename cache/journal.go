@@ -35,13 +35,14 @@ const (
 	recAttrs
 	recState
 	recRebase
-	recGone   // the draft is discarded or committed; what is left of it is rubbish
-	recTable  // no pieces: after recCreate in a journal that was rewritten, followed by all of them
-	recPieces // many pieces that do not overlap
-	recUpload // the multipart upload that is under way
-	recOrigin // what FromOrigin pieces are of
-	recBytes  // a range and its local bytes, of a draft without a data file
-	recSpill  // all local bytes are in the data file from here on
+	recGone    // the draft is discarded or committed; what is left of it is rubbish
+	recTable   // no pieces: after recCreate in a journal that was rewritten, followed by all of them
+	recPieces  // many pieces that do not overlap
+	recUpload  // the multipart upload that is under way
+	recOrigin  // what FromOrigin pieces are of
+	recBytes   // a range and its local bytes, of a draft without a data file
+	recSpill   // all local bytes are in the data file from here on
+	recPerhaps // what the store may hold of it; to releases before this record a journal with it is damaged
 )
 
 // record is one change of a draft.

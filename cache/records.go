@@ -88,6 +88,8 @@ type describe struct {
 	origin Origin // of FromOrigin pieces
 	inline inline // local bytes of a draft without a data file
 	id     string // of the draft, "" = that of its files
+
+	perhaps []Perhaps // the oldest first
 }
 
 // create encodes the first record: the description, and the size that comes from the base.
@@ -173,6 +175,8 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.origin = d.origin()
 	case recBytes:
 		s.replayBytes(t, &d)
+	case recPerhaps:
+		s.perhaps = d.perhaps()
 	case recSpill:
 		s.inline = inline{}
 	case recGone:

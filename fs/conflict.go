@@ -21,7 +21,7 @@ func isConflict(err error) bool { return errors.Is(err, s3.ErrChanged) || errors
 // before tells; attributes that were set since follow it. With Options.Overwrite another client's version is replaced, as long as what the draft takes from the version that it was made from can
 // be had.
 func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.PutOptions) (sent s3.Object, before bool, err error) {
-	if d.Upload().ETag != "" { // an earlier sending may have ended with this: what it took from its base would be gone
+	if d.Upload().ETag != "" || wasStored(d) { // an earlier sending may have ended with this: what it took from its base would be gone
 		if there, ok := f.sentBefore(ctx, d); ok {
 			sent, err = f.attrsAfter(ctx, d, path, there)
 			return sent, true, err
@@ -37,6 +37,11 @@ func (f *FS) storeOnce(ctx context.Context, d *cache.Draft, path string, o s3.Pu
 	if isConflict(err) && o.IfNoneMatch && strings.HasSuffix(d.Target().Key, "/") {
 		sent, err = f.storeOverMarker(ctx, d, path, err)
 	}
+	defer func() {
+		if err != nil && !lost(d, err) {
+			f.mayBeStored(ctx, d, err)
+		}
+	}()
 	for tries := 0; f.o.Overwrite && lost(d, err) && tries < overwriteTries; tries++ {
 		if o, err = f.conditionNow(ctx, d); err == nil {
 			f.log.Warn("what another client has changed meanwhile is replaced", "path", path, "its etag", o.IfMatch)

@@ -103,8 +103,10 @@
 // files below it gets no marker. When more files wait than there are descriptors for (Options.QueueFiles), or the disk fails, close waits for
 // the upload. A conflict that no close was told of is told by each Sync until a person has decided (FS.untold).
 //
-// What an earlier mount left for a name goes before the name is opened for writing here (FS.leftFirst). What cannot go by then, or when the name is removed
-// or renamed, never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede).
+// What an earlier mount left for a name goes before the name is opened for writing here (FS.leftFirst). What cannot go by then waits behind the file that is being
+// written (FS.stayBehind): it goes when that comes to nothing, also by a crash before its close. Once something newer is closed, or when the name is removed or renamed, it
+// never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede). Of several closed drafts of one name that a crash left, the newest goes.
+// What the store may have made of a draft, or of an older one, without saying so is in its journal (cache.Perhaps): it is ours, and no conflict.
 //
 // Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and
 // ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.

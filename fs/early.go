@@ -239,8 +239,7 @@ func (a *early) drop(ctx context.Context) {
 	}
 	a.cut()
 	if a.id != "" {
-		a.f.abort(ctx, a.t, a.id)
-		a.f.noteUpload(a.d, cache.Upload{})
+		a.f.endLeft(ctx, a.d, cache.Upload{Bucket: a.t.Bucket, Key: a.t.Key, ID: a.id})
 	}
 }
 
@@ -285,8 +284,16 @@ func (f *FS) dropEarlies(ctx context.Context) {
 	}
 }
 
-// noteUpload journals which upload of ours is under way, so that a later mount can abort it. A full disk costs only that.
+// noteUpload journals which upload of ours is under way, so that a later mount can abort it. A full disk costs only that. One that was begun before is
+// aborted by and by, after long if the store may be completing it.
 func (f *FS) noteUpload(d *cache.Draft, u cache.Upload) {
+	if old := d.Upload(); old.ID != "" && u.ID != "" && old.ID != u.ID {
+		after := time.Duration(0)
+		if old.ETag != "" {
+			after = abortUnsure
+		}
+		f.abortLater(cache.Target{Bucket: old.Bucket, Key: old.Key}, old.ID, after)
+	}
 	if err := d.SetUpload(u); err != nil {
 		f.log.Debug("journal of an upload", "bucket", u.Bucket, "key", u.Key, "err", err)
 	}
@@ -309,5 +316,5 @@ func (f *FS) abortLeft(d *cache.Draft) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.spawn(func() { f.abort(f.ctx, cache.Target{Bucket: u.Bucket, Key: u.Key}, u.ID) })
+	f.spawn(func() { f.endLeft(f.ctx, d, u) })
 }

@@ -101,18 +101,21 @@ type FS struct {
 	later    map[*node]time.Time // directories and files with work left to do, and when
 	wake     chan struct{}
 	uploads  map[*upload]struct{}
-	orphans  map[string]*cache.Draft // kept drafts that no node holds, by id
-	resends  map[string]*sendOp      // sendings of such drafts that are under way
-	earlies  map[string]*early       // uploads of files that are still being written, by draft id
-	loans    map[*cache.Draft]*loan  // lent files by the draft that changed them last
-	watching map[*node]struct{}      // files that programs may write by mappings past the daemon, see loan
-	copies   map[string]*copying     // drafts that hold ranges of another object, and some that no longer do, by id
+	orphans  map[string]*cache.Draft  // kept drafts that no node holds, by id
+	resends  map[string]*sendOp       // sendings of such drafts that are under way
+	behind   map[*cache.Draft]*node   // such drafts, and the file that is being changed over the same key: they wait for what becomes of it
+	leftSent map[objectName]time.Time // when such a draft was stored
+	earlies  map[string]*early        // uploads of files that are still being written, by draft id
+	loans    map[*cache.Draft]*loan   // lent files by the draft that changed them last
+	watching map[*node]struct{}       // files that programs may write by mappings past the daemon, see loan
+	copies   map[string]*copying      // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
 	space    spaceCache
 	rights   rights
 	ahead    aheads
 	unlinks  unlinkRun
+	aborts   aborts
 	visits   uint64                  // files read for the first time since they were opened
 	idle     []*node                 // that the kernel forgot, in that order; see keepIdle
 	finished []*walker               // that looked ahead to the end of a directory, the latest last
@@ -178,6 +181,8 @@ func New(o Options) (*FS, error) {
 		uploads:  make(map[*upload]struct{}),
 		orphans:  make(map[string]*cache.Draft),
 		resends:  make(map[string]*sendOp),
+		behind:   make(map[*cache.Draft]*node),
+		leftSent: make(map[objectName]time.Time),
 		earlies:  make(map[string]*early),
 		loans:    make(map[*cache.Draft]*loan),
 		watching: make(map[*node]struct{}),

@@ -65,6 +65,15 @@ func (g *Group) claimAttrs(f *FS, a *leftAttrs) bool {
 	return shown && g.claimIntent(attrsKind+" of "+a.note.Bucket+"/"+a.note.Key)
 }
 
+// claimAbort is claim for an upload that an earlier mount left to be aborted.
+func (g *Group) claimAbort(f *FS, l *leftUpload) bool {
+	if g == nil || g.of == 1 {
+		return true
+	}
+	_, shown := f.pathOfKey(l.Bucket, l.Key)
+	return shown && g.claimIntent(abortKind+" of "+l.ID)
+}
+
 // claimIntent tells whether nobody took care of what goes by that name.
 func (g *Group) claimIntent(name string) bool {
 	g.mu.Lock()

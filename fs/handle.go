@@ -186,7 +186,7 @@ func (f *FS) edit(ctx context.Context, n *node) (d *cache.Draft, done func(), er
 	if err := n.gate.Acquire(ctx, 1); err != nil {
 		return nil, nil, err
 	}
-	d, err = f.draftOf(n)
+	d, err = f.draftOf(ctx, n)
 	if err != nil {
 		n.gate.Release(1)
 		return nil, nil, err
@@ -194,8 +194,22 @@ func (f *FS) edit(ctx context.Context, n *node) (d *cache.Draft, done func(), er
 	return d, func() { n.gate.Release(1) }, nil
 }
 
-// draftOf returns n's draft, or makes one that is the whole of the present version. Nothing is downloaded.
-func (f *FS) draftOf(n *node) (*cache.Draft, error) {
+// draftOf returns n's draft, or makes one that is the whole of the present version. Nothing is downloaded. What an earlier mount left for n's key and is on its way
+// is waited for: that is another version then (ESTALE).
+func (f *FS) draftOf(ctx context.Context, n *node) (*cache.Draft, error) {
+	for {
+		d, first, err := f.makeDraft(n)
+		if first == nil {
+			return d, err
+		}
+		if err := first.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// makeDraft is draftOf that does not wait; first is what has to be waited for.
+func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	n.drafting.Lock()
 	defer n.drafting.Unlock()
 	f.mu.Lock()
@@ -206,22 +220,37 @@ func (f *FS) draftOf(n *node) (*cache.Draft, error) {
 	} else if n.parent != nil {
 		v.Bucket, v.Key = f.keyOf(n)
 	}
+	older := f.waitingFor(v.Bucket, v.Key)
+	first = f.goingTo(v.Bucket, v.Key)
 	f.mu.Unlock()
-	if d != nil {
-		return d, nil
+	switch {
+	case d != nil:
+		return d, nil, nil
+	case stale:
+		return nil, nil, syscall.ESTALE
+	case first != nil:
+		return nil, first, nil
 	}
-	if stale {
-		return nil, syscall.ESTALE
-	}
-	d, err := f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,
+	d, err = f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,
 		cache.Attrs{ContentType: at.contentType, Meta: at.encode()})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	f.inherit(f.ctx, d, older, true)
 	f.mu.Lock()
-	n.setDraft(d)
+	stale, first = n.stale, f.goingTo(v.Bucket, v.Key)
+	if !stale && first == nil {
+		n.setDraft(d)
+		f.stayBehind(n)
+	}
 	f.mu.Unlock()
-	return d, nil
+	switch {
+	case stale:
+		return nil, nil, errors.Join(syscall.ESTALE, d.Discard())
+	case first != nil:
+		return nil, first, d.Discard()
+	}
+	return d, nil, nil
 }
 
 func baseOf(o object) cache.Base {

@@ -239,7 +239,7 @@ func (f *FS) takeUp(ctx context.Context, n *node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Changes(ctx, func(off int64, p []byte) error {
-		d, err := f.draftOf(n)
+		d, err := f.draftOf(ctx, n)
 		if err == nil {
 			_, err = d.WriteAt(p, off)
 			f.wrote(n, d, off, int64(len(p)))

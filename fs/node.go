@@ -77,7 +77,6 @@ type node struct {
 	obj         object
 	last        s3.Version   // of a detached file: where its bytes are
 	draft       *cache.Draft // not nil: local changes that are not in the store
-	perhaps     []string     // ETags of what the store may have of them all the same: sendings of ours failed, and an answer may have been lost
 	reader      *cache.File  // of obj, opened at first use
 	loan        atomic.Pointer[loan]
 	handles     int    // open

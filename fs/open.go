@@ -209,6 +209,9 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		return nil, err
 	}
 	key := p.list() + part.Elem
+	if err := f.leftArrives(ctx, p.bucket, key); err != nil {
+		return nil, err
+	}
 	at.known, at.contentType, at.mtime = true, contentType(key), time.Now()
 	if mode &= 0o7777; mode != 0o666&^f.o.Umask && !at.link {
 		at.hasMode, at.mode = true, mode
@@ -218,9 +221,11 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	if err != nil {
 		return nil, err
 	}
+	f.inherit(f.ctx, draft, f.leftFor(p.bucket, key), true)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c, _ := f.changedSince(d, nm, looked); c != nil {
+	c, _ := f.changedSince(d, nm, looked)
+	if c != nil || f.goingTo(p.bucket, key) != nil || f.leftSent[objectName{p.bucket, key}].After(looked) {
 		f.dropUnused(c)
 		f.spawn(func() { _ = draft.Discard() }) // nothing was written to it
 		return nil, os.ErrExist
@@ -233,6 +238,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 		n.kind = kindLink
 	}
 	n.setDraft(draft)
+	f.stayBehind(n)
 	n.at, n.checked = at, time.Now()
 	touch(d)
 	return pin(n), nil

@@ -265,7 +265,7 @@ func (f *FS) again(q *queued, err error, open bool) {
 		size = q.n.draft.Size()
 	}
 	wait := f.o.QueueAfter
-	if err != nil && !q.again {
+	if (err != nil || q.d != nil) && !q.again { // or it waits for a file that is being changed
 		wait = min(queueRetry<<min(q.tries, 10), queueLongest)
 		q.tries++
 	}

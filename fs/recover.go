@@ -17,14 +17,19 @@ import (
 // adoptDrafts takes up what a crash left: closed drafts are sent in the background under the condition that they had, others wait for
 // `allasfs recover`. Drafts of other stores are left alone.
 func (f *FS) adoptDrafts() {
+	var mine []*cache.Draft
 	for _, d := range f.o.Cache.Drafts() {
 		if d.Target().Store != f.o.Name || !f.o.Group.claim(f, d) {
 			continue
 		}
+		mine = append(mine, d)
 		f.mu.Lock()
 		f.orphans[d.ID()] = d
 		f.mu.Unlock()
 		f.openOrigin(d)
+	}
+	f.newestGoes(mine)
+	for _, d := range mine {
 		if state, _ := d.State(); state != cache.StateClosed || f.o.ReadOnly {
 			f.abortLeft(d)
 			f.log.Warn("a file that was not sent is kept: see allasfs recover", "bucket", d.Target().Bucket, "key", d.Target().Key)
@@ -33,6 +38,29 @@ func (f *FS) adoptDrafts() {
 		f.mu.Lock()
 		f.enqueueLeft(d)
 		f.mu.Unlock()
+	}
+}
+
+// newestGoes lets only the newest of several closed drafts of one key go out; drafts come in the order in which they were made. A crash came between the close of
+// that and the moment at which the older ones were superseded.
+func (f *FS) newestGoes(drafts []*cache.Draft) {
+	byTarget := make(map[cache.Target][]*cache.Draft)
+	for _, d := range drafts {
+		if state, _ := d.State(); state == cache.StateClosed {
+			byTarget[d.Target()] = append(byTarget[d.Target()], d)
+		}
+	}
+	for _, all := range byTarget {
+		older, newest := all[:len(all)-1], all[len(all)-1]
+		if len(older) == 0 || f.o.ReadOnly {
+			continue
+		}
+		f.inherit(f.ctx, newest, older, true)
+		for _, d := range older {
+			if err := f.supersedeOne(f.ctx, d); err != nil {
+				f.log.Error("journal of a draft", "key", d.Target().Key, "err", err)
+			}
+		}
 	}
 }
 
@@ -76,12 +104,10 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions, asked bool) *sendOp
 // resend is startResend that waits; ctx ends only the waiting.
 func (f *FS) resend(ctx context.Context, d *cache.Draft, cond s3.PutOptions, asked bool) error {
 	op := f.startResend(d, cond, asked)
-	select {
-	case <-op.done:
-		return op.err
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := op.wait(ctx); err != nil {
+		return err
 	}
+	return op.err
 }
 
 // sendOrphan sends a draft that no node holds, unless it was dropped or superseded since it was its turn.
@@ -100,10 +126,16 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 	var before bool
 	err := f.completeAttrs(ctx, d)
 	if err == nil {
+		var changed bool
+		if _, changed, err = f.baseNow(ctx, d); changed {
+			cond = condition(d.Base())
+		}
+	}
+	if err == nil {
 		o, before, err = f.storeOnce(ctx, d, path, cond)
 	}
 	if asked := left.ETag != ""; left.ID != "" && !before && ctx.Err() == nil && (!asked || err == nil) { // else the store may be completing it still
-		f.abort(ctx, cache.Target{Bucket: left.Bucket, Key: left.Key}, left.ID)
+		f.endLeft(ctx, d, left)
 	}
 	if err != nil {
 		state, _ := d.State() // a conflict stays one
@@ -113,14 +145,10 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 		f.record("upload", path, errors.Join(err, d.SetState(state, reason(err))))
 		return err
 	}
-	f.mu.Lock()
-	delete(f.orphans, d.ID())
-	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+d.Size()
-	f.mu.Unlock()
 	v := o.Version(t.Bucket)
 	v.Key = t.Key
 	f.log.Info("a file that an earlier mount had left was sent", "bucket", t.Bucket, "key", t.Key)
-	f.orphanSent(t.Bucket, t.Key)
+	f.orphanSent(d, o)
 	if err := d.Commit(f.cacheID(v)); err != nil {
 		return d.Discard()
 	}
@@ -213,12 +241,8 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 
 // conditionNow lets a draft replace the version that is there now. Bytes that it takes from the version that it was made from are fetched first.
 func (f *FS) conditionNow(ctx context.Context, d *cache.Draft) (s3.PutOptions, error) {
-	if base := baseVersion(d); base.ETag != "" && base.Size > 0 {
-		r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
-		defer r.Close()
-		if err := materialize(ctx, d, r); err != nil {
-			return s3.PutOptions{}, fmt.Errorf("the parts that were not changed are gone from the store: %w", err)
-		}
+	if err := f.withoutBase(ctx, d); err != nil {
+		return s3.PutOptions{}, err
 	}
 	t := d.Target()
 	h, err := f.o.Store.Head(ctx, t.Bucket, t.Key)
@@ -231,20 +255,16 @@ func (f *FS) conditionNow(ctx context.Context, d *cache.Draft) (s3.PutOptions, e
 	return s3.PutOptions{IfNoneMatch: err != nil, IfMatch: h.ETag}, nil
 }
 
-// RecoverSave copies a kept draft's bytes to a new local file; the draft stays.
-func (f *FS) RecoverSave(ctx context.Context, id, file string) (err error) {
+// RecoverSave copies a kept draft's bytes to a new local file; the draft stays. The file has its name when it is whole and on the disk, and after an error nothing is left.
+// os.ErrExist when the name is taken.
+func (f *FS) RecoverSave(ctx context.Context, id, file string) error {
 	d, _, err := f.kept(id)
 	if err != nil {
 		return err
 	}
 	body, done := f.bodyOf(ctx, d, &upload{})
 	defer done()
-	w, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, io.NewSectionReader(body, 0, d.Size()))
-	return errors.Join(err, w.Sync(), w.Close())
+	return saveNew(file, io.NewSectionReader(body, 0, d.Size()))
 }
 
 // RecoverDrop discards a kept draft. Of a file that could not be sent the store's version shows again, if there is one.

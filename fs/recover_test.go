@@ -228,3 +228,33 @@ func TestUnsureUploadIsNotAborted(t *testing.T) {
 	}
 	w.left(0)
 }
+
+// TestSaveIsWholeOrNothing: a kept file that cannot be read to its end leaves nothing under the name that it was to be saved to, nor beside it; and no file is replaced.
+func TestSaveIsWholeOrNothing(t *testing.T) {
+	w := newWorld(t)
+	data := random(3 << 20)
+	w.srv.PutObject("data", "f", data, nil)
+	h := must[*Handle](t)(w.open("f", syscall.O_WRONLY))
+	must[int](t)(h.WriteAt(t.Context(), []byte("changed"), 0))
+	w.crash()
+	w.start()
+	id := w.onlyOrphan().ID()
+	w.srv.PutObject("data", "f", []byte("another client's"), nil) // the rest is nowhere any more
+	dir := t.TempDir()
+	if err := w.f.RecoverSave(t.Context(), id, dir+"/saved"); err == nil {
+		t.Fatal("no error")
+	}
+	if left := must[[]os.DirEntry](t)(os.ReadDir(dir)); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	w.srv.PutObject("data", "f", data, nil)
+	w.ok(w.f.RecoverSave(t.Context(), id, dir+"/saved"))
+	copy(data, "changed")
+	if readLocal(t, dir+"/saved") != string(data) {
+		t.Error("other bytes were saved")
+	}
+	w.wantErr(w.f.RecoverSave(t.Context(), id, dir+"/saved"), os.ErrExist)
+	if left := must[[]os.DirEntry](t)(os.ReadDir(dir)); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -260,11 +260,13 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		return os.ErrNotExist
 	}
 	bucket, key := f.keyOf(n)
-	stored := n.obj.exists
+	stored, d := n.obj.exists, n.draft
 	f.mu.Unlock()
 	letGo, err := f.supersede(ctx, bucket, key)
-	if err == nil && !stored {
-		_, stored, err = f.isThere(ctx, n, bucket, key)
+	if err == nil && !stored && d != nil {
+		var is cache.Perhaps
+		_, is, err = f.isThere(ctx, d, bucket, key)
+		stored = is.ETag != ""
 	}
 	if err == nil && stored {
 		err = f.settleCopies(ctx, bucket, isKey(key))

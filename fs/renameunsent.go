@@ -13,7 +13,7 @@ import (
 // stored, and a name that another file has must not be one that only this mount replaces.
 func (f *FS) renameUnsent(ctx context.Context, src, dst *node, from, to spot) (done bool, err error) {
 	f.mu.Lock()
-	maybe := f.o.WriteBack && src.draft != nil && !src.obj.exists && len(src.perhaps) == 0
+	maybe := f.o.WriteBack && src.draft != nil && !src.obj.exists && len(src.draft.Perhaps()) == 0
 	f.mu.Unlock()
 	if !maybe {
 		return false, nil
@@ -29,7 +29,7 @@ func (f *FS) renameUnsent(ctx context.Context, src, dst *node, from, to spot) (d
 func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (done bool, err error) {
 	f.mu.Lock()
 	d := src.draft
-	if d == nil || src.unlinked || src.obj.exists || len(src.perhaps) > 0 || !from.holds(src) || dst != nil && dst.obj.large {
+	if d == nil || src.unlinked || src.obj.exists || len(d.Perhaps()) > 0 || !from.holds(src) || dst != nil && dst.obj.large {
 		f.mu.Unlock()
 		return false, nil
 	}
@@ -47,6 +47,7 @@ func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (don
 			return false, err
 		}
 	}
+	f.inherit(ctx, d, f.leftFor(to.at.bucket, to.key), true)
 	letGo, err := f.supersedeBoth(ctx, from, to)
 	if err == nil {
 		if err = f.retarget(src, dst, d, to); err != nil {
@@ -91,6 +92,9 @@ func (f *FS) retarget(src, dst *node, d *cache.Draft, to spot) (err error) {
 		if err := errors.Join(other.SetState(cache.StateConflict, replacedWhy), other.Persist()); err != nil {
 			return err
 		}
+	}
+	if other != nil {
+		f.inherit(f.ctx, d, []*cache.Draft{other}, false)
 	}
 	t := was
 	t.Bucket, t.Key = to.at.bucket, to.key

@@ -207,6 +207,8 @@ func (f *FS) leftIntents() (left []leftIntent) {
 			}
 		case attrsKind:
 			notes = append(notes, kept)
+		case abortKind:
+			f.leftAbort(kept)
 		}
 	}
 	for _, kept := range notes {

@@ -42,18 +42,19 @@ func (f *FS) closing() (done func()) {
 func (f *FS) ownRoomComing() (came <-chan struct{}, coming bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	coming = f.sendings > 0 || f.closings > 0 || len(f.resends) > 0 || f.queue.hopeful()
+	coming = f.sendings > 0 || f.closings > 0 || len(f.resends) > 0 || f.hopeful()
 	return f.room, coming
 }
 
-// hopeful tells whether a file of the queue is about to be sent, and did not fail before.
-func (u *uploadQueue) hopeful() bool {
+// hopeful tells whether a file of the queue is about to be sent, and neither failed before nor waits for one that is being changed; needs f.mu.
+func (f *FS) hopeful() bool {
+	u := &f.queue
 	if u.smalls+u.larges > 0 {
 		return true
 	}
 	for _, h := range []dueHeap{u.small, u.large} {
 		for _, q := range h {
-			if !q.failed() {
+			if !q.failed() && (q.d == nil || !f.isBehind(q.d)) {
 				return true
 			}
 		}

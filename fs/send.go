@@ -44,10 +44,8 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
 		f.mu.Unlock()
-		select {
-		case <-op.done:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := op.wait(ctx); err != nil {
+			return err
 		}
 		if !joined || op.err != nil {
 			return op.err
@@ -117,12 +115,10 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 	}
 	var sent s3.Object
 	if err == nil {
-		err = f.baseNow(ctx, n, d)
+		err = f.nodeBaseNow(ctx, n, d)
 	}
 	if err == nil {
-		if sent, _, err = f.storeOnce(ctx, d, path, condition(d.Base())); err != nil && !lost(d, err) {
-			f.mayBeStored(ctx, n, d)
-		}
+		sent, _, err = f.storeOnce(ctx, d, path, condition(d.Base()))
 	}
 	if err != nil {
 		return f.sendFailed(n, d, path, err)
@@ -196,7 +192,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	if n.pages == n.obj.etag {
 		n.pages = o.ETag
 	}
-	n.draft, n.perhaps, n.checked = nil, nil, time.Now()
+	n.draft, n.checked = nil, time.Now()
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
@@ -356,7 +352,7 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	case unsure: // an abort beside a completion that the store still works on could take the parts away from the object
 		f.log.Warn("an upload is left in the store: it did not say whether it completed it", "bucket", t.Bucket, "key", t.Key, "id", id, "err", err)
 	case early == nil && err != nil:
-		f.abort(ctx, t, id)
+		f.endLeft(ctx, body.d, cache.Upload{Bucket: t.Bucket, Key: t.Key, ID: id})
 	}
 	if early != nil {
 		early.used = err == nil || unsure // else who took it drops it
@@ -385,13 +381,4 @@ func (f *FS) takePart(ctx context.Context, body *draftBody, id string, early *ea
 	t := body.d.Target()
 	*to, err = f.o.Store.PutPart(ctx, t.Bucket, t.Key, id, i+1, io.NewSectionReader(body.in(ctx), p.off, p.n), p.n)
 	return err
-}
-
-// abort drops an upload that failed, even when ctx ended.
-func (f *FS) abort(ctx context.Context, t cache.Target, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := f.o.Store.Abort(ctx, t.Bucket, t.Key, id); err != nil && !isNotExist(err) {
-		f.log.Warn("abort a multipart upload", "bucket", t.Bucket, "key", t.Key, "err", err)
-	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"allasfs/cache"
+	"allasfs/s3"
 )
 
 // supersede keeps for `allasfs recover` what an earlier mount left to be sent to a key of which something newer is to be stored, or whose file is to be
@@ -24,10 +26,13 @@ func (f *FS) supersede(ctx context.Context, bucket, key string) (undo func(), er
 	return undo, nil
 }
 
+// supersededWhy is why what an earlier mount left is not sent any more.
+const supersededWhy = "a file of this name was written, removed or renamed after this was written"
+
 // supersedeOne sees that a draft is not sent any more. A sending that failed at this moment may have written down the state that it found before.
 func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 	for {
-		err := d.SetState(cache.StateConflict, "a file of this name was written, removed or renamed after this was written")
+		err := d.SetState(cache.StateConflict, supersededWhy)
 		gone := errors.Is(err, os.ErrClosed)
 		if err != nil && !gone {
 			return err
@@ -37,10 +42,8 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 		going := op != nil && op.going
 		f.mu.Unlock()
 		if going {
-			select {
-			case <-op.done:
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := op.wait(ctx); err != nil {
+				return err
 			}
 		}
 		if state, _ := d.State(); gone || state != cache.StateClosed {
@@ -64,9 +67,14 @@ func (f *FS) supersedeBoth(ctx context.Context, from, to spot) (undo func(), err
 }
 
 // leftFor are the drafts that wait to be sent to a key and that no node holds.
-func (f *FS) leftFor(bucket, key string) (left []*cache.Draft) {
+func (f *FS) leftFor(bucket, key string) []*cache.Draft {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.waitingFor(bucket, key)
+}
+
+// waitingFor is leftFor that needs f.mu.
+func (f *FS) waitingFor(bucket, key string) (left []*cache.Draft) {
 	for _, d := range f.orphans {
 		if t := d.Target(); t.Bucket != bucket || t.Key != key {
 			continue
@@ -98,13 +106,78 @@ func (f *FS) orphanGoes(d *cache.Draft, asked bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	state, _ := d.State()
-	if f.orphans[d.ID()] != d || !asked && state != cache.StateClosed {
+	if f.orphans[d.ID()] != d || !asked && (state != cache.StateClosed || f.isBehind(d)) {
 		return false
 	}
 	if op := f.resends[d.ID()]; op != nil {
 		op.going = true
 	}
 	return true
+}
+
+// goingTo is the sending of a draft that no node holds to a key, if one is under way that cannot be overtaken any more; needs f.mu.
+func (f *FS) goingTo(bucket, key string) *sendOp {
+	if len(f.resends) == 0 {
+		return nil
+	}
+	for _, d := range f.orphans {
+		t := d.Target()
+		if op := f.resends[d.ID()]; op != nil && op.going && t.Bucket == bucket && t.Key == key {
+			return op
+		}
+	}
+	return nil
+}
+
+// stayBehind lets what waits to be sent to n's key wait until n, which has got a draft, is sent and it is superseded, or n's changes are dropped and it goes. Sent
+// between the two it would be another version than the one that n's draft was made from. Needs f.mu.
+func (f *FS) stayBehind(n *node) {
+	if n.parent == nil || len(f.orphans) == 0 {
+		return
+	}
+	for _, d := range f.waitingFor(f.keyOf(n)) {
+		f.behind[d] = n
+	}
+}
+
+// isBehind tells whether a draft that no node holds waits for a file that is being changed; needs f.mu.
+func (f *FS) isBehind(d *cache.Draft) bool {
+	n := f.behind[d]
+	if n == nil {
+		return false
+	}
+	if n.draft != nil && n.parent != nil && !n.unlinked {
+		if bucket, key := f.keyOf(n); bucket == d.Target().Bucket && key == d.Target().Key {
+			return true
+		}
+	}
+	delete(f.behind, d)
+	return false
+}
+
+// leftArrives waits until nothing that an earlier mount left is on its way to a key.
+func (f *FS) leftArrives(ctx context.Context, bucket, key string) error {
+	for {
+		f.mu.Lock()
+		op := f.goingTo(bucket, key)
+		f.mu.Unlock()
+		if op == nil {
+			return nil
+		}
+		if err := op.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// wait returns when the sending has ended, or ctx.
+func (op *sendOp) wait(ctx context.Context) error {
+	select {
+	case <-op.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // leftFirst sends what an earlier mount left for a key before somebody changes it here. One that cannot be sent is superseded by what is written now.
@@ -144,15 +217,21 @@ func (f *FS) leftOfName(ctx context.Context, parent uint64, nm string) {
 	}
 }
 
-// orphanSent lets the next lookup of a key see what was sent to it.
-func (f *FS) orphanSent(bucket, key string) {
-	path, shown := f.pathOfKey(bucket, key)
-	if !shown {
-		return
-	}
+// orphanSent takes a draft, which the store has now, out of those that no node holds, and lets the next lookup of its key see what was sent to it.
+func (f *FS) orphanSent(d *cache.Draft, o s3.Object) {
+	t := d.Target()
+	path, shown := f.pathOfKey(t.Bucket, t.Key)
 	f.mu.Lock()
+	delete(f.orphans, d.ID())
+	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+d.Size()
+	f.leftSent[objectName{t.Bucket, t.Key}] = time.Now()
+	var newer *cache.Draft // a person had it sent while that waited
+	if f.isBehind(d) {
+		newer = f.behind[d].draft
+	}
+	delete(f.behind, d)
 	dir, nm := f.knownDir(path)
-	if dir == nil {
+	if !shown || dir == nil {
 		f.mu.Unlock()
 		return
 	}
@@ -164,6 +243,9 @@ func (f *FS) orphanSent(bucket, key string) {
 	}
 	pid := dir.id
 	f.mu.Unlock()
+	if newer != nil {
+		f.addPerhaps(newer, []cache.Perhaps{{ETag: o.ETag, Other: true}})
+	}
 	f.notifyEntry(pid, nm)
 }
 

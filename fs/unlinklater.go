@@ -39,7 +39,7 @@ func (f *FS) countUnlink() {
 func (f *FS) deleteLater(n *node, bucket, key string) bool {
 	f.mu.Lock()
 	many := f.unlinks.files >= unlinksFrom && f.unlinks.going(time.Now())
-	alone := n.draft == nil && n.handles == 0 && n.obj.exists && !n.obj.large && len(n.perhaps) == 0 && n.parent != nil
+	alone := n.draft == nil && n.handles == 0 && n.obj.exists && !n.obj.large && n.parent != nil
 	if !many || !alone || f.o.TTL == 0 || f.closed {
 		f.mu.Unlock()
 		return false

@@ -30,6 +30,20 @@ var (
 	errRefused = errors.New("the store refused the request")
 )
 
+// storedWrong is an error after which the store holds other bytes than were sent, under that ETag.
+type storedWrong struct {
+	error
+	etag string
+}
+
+func (e storedWrong) Unwrap() error { return e.error }
+
+// StoredWrong is the ETag of the wrong bytes that the store made of what a failed [Client.Put] sent, "" if it is not known to have made any.
+func StoredWrong(err error) string {
+	wrong, _ := errors.AsType[storedWrong](err)
+	return wrong.etag
+}
+
 // Error is the failure of one operation. It unwraps to its cause, so that [errors.Is] finds the sentinels. Its text holds no secret.
 type Error struct {
 	Op          string // "get", "put", "complete upload", ...

@@ -28,21 +28,23 @@ func (c *Client) Put(ctx context.Context, bucket, key string, body io.ReaderAt, 
 
 // send sends r's body until the store answers with its MD5. Under a fence, wrong bytes of ours are replaced and nothing else.
 func (c *Client) send(ctx context.Context, r *request, f fence) (*reply, error) {
+	wrong := func(err error) error { return err }
 	for try := 1; ; try++ {
 		p, err := c.fenced(ctx, r, f, func() string { return r.sum })
 		if err != nil {
-			return nil, err
+			return nil, wrong(err)
 		}
 		etag := etagOf(p.header)
 		if etag == p.sum {
 			return p, nil
 		}
 		if try == corruptTries {
-			return nil, fail(r, fmt.Errorf("%w: ETag %q is not the MD5 of what was sent, %q", ErrCorrupt, printable(etag), p.sum))
+			return nil, storedWrong{fail(r, fmt.Errorf("%w: ETag %q is not the MD5 of what was sent, %q", ErrCorrupt, printable(etag), p.sum)), etag}
 		}
 		c.log.Warn("s3: the store has other bytes than were sent, sending again", "op", r.op, "bucket", r.bucket, "key", r.key, "etag", etag, "md5", p.sum)
 		if f.create || f.match != "" {
 			f = fence{match: etag}
+			wrong = func(err error) error { return storedWrong{err, etag} }
 		}
 	}
 }

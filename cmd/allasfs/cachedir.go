@@ -228,9 +228,18 @@ func openCache(c config, dir string, logger *slog.Logger) (*cache.Cache, error) 
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return nil, exit.New(exit.Cache, "make room, or give a folder on another disk with --cache-dir", "the disk of the cache folder is full: %w", err)
 	case err != nil:
-		return nil, exit.New(exit.Cache, "give another place with --cache-dir", "the cache folder cannot be used: %w", err)
+		return nil, refusedFolder(err)
 	}
 	return one, nil
+}
+
+// refusedFolder says why a cache folder is not taken, and what to do.
+func refusedFolder(err error) error {
+	remedy := "give another place with --cache-dir"
+	if errors.Is(err, cache.ErrNotCache) {
+		remedy = "give a folder with --cache-dir that is empty or not there yet: a cache folder is shut to other users"
+	}
+	return exit.New(exit.Cache, remedy, "the cache folder cannot be used: %w", err)
 }
 
 // defaultCacheSize is half of what is free on the disk of dir, counting what dir itself holds as free, and 20 GiB at most.

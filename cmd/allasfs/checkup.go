@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/exit"
 	"allasfs/cmd/allasfs/internal/mountpoint"
 	"allasfs/s3/profile"
@@ -204,6 +205,8 @@ func checkCache(dir string) finding {
 			return judge("cache", "", err)
 		}
 		dir = base
+	} else if err := cache.CheckFolder(dir); err != nil {
+		return judge("cache", "", refusedFolder(err))
 	}
 	place := existing(dir)
 	if err := tryWrite(place); err != nil {

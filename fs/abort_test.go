@@ -1,0 +1,88 @@
+package fs
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"allasfs/s3/s3test"
+)
+
+// failing refuses operations of those names.
+func (w *world) failing(ops ...string) {
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		for _, op := range ops {
+			if r.Op == op {
+				return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+			}
+		}
+		return nil
+	})
+}
+
+// aborted tells whether no upload is left in the store, and no note of one here.
+func (w *world) aborted() bool {
+	w.f.mu.Lock()
+	left := len(w.f.aborts.left)
+	w.f.mu.Unlock()
+	return left == 0 && w.srv.Uploads("data") == 0
+}
+
+// TestFailedAbortIsMadeUpFor: parts of an upload that failed, and that could not be aborted then, do not stay: this mount aborts it later, or else the next one.
+func TestFailedAbortIsMadeUpFor(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		soon := func(o *Options) { o.ResumeAfter = 10 * time.Millisecond }
+		w := newWorld(t, soon)
+		w.failing("CompleteMultipartUpload", "AbortMultipartUpload")
+		data := random(singlePut + 1)
+		if w.create("f", data) == nil {
+			t.Fatal("no error")
+		}
+		if n := w.srv.Uploads("data"); n != 1 {
+			t.Fatalf("%d uploads", n)
+		}
+		w.ok(w.unlink("f")) // nothing else would look after it
+		if crash {
+			w.crash()
+			w.srv.Fault(nil)
+			w.start(soon)
+		}
+		w.srv.Fault(nil)
+		w.eventually(w.aborted)
+		if all, err := w.cache.Intents(); err != nil || len(all) > 0 {
+			t.Errorf("%d notes are left, %v", len(all), err)
+		}
+	}
+}
+
+// TestLeftUploadIsAbortedOnce: the upload that a crash left of a file is aborted with the first try to send that, and not with each that fails.
+func TestLeftUploadIsAbortedOnce(t *testing.T) {
+	w := newWorld(t, later)
+	data := random(singlePut + 1)
+	w.ok(w.create("f", data))
+	w.failing("UploadPart", "AbortMultipartUpload")
+	if w.f.Sync(t.Context()) == nil {
+		t.Fatal("no error")
+	}
+	w.crash()
+	w.failing("CreateMultipartUpload")
+	w.srv.ResetCounts()
+	w.start(later)
+	for range 3 {
+		if w.f.Sync(t.Context()) == nil {
+			t.Fatal("no error")
+		}
+	}
+	w.eventually(w.aborted)
+	if n := w.srv.Count("AbortMultipartUpload"); n > 2 { // with the file, and by the note of the abort that failed before the crash
+		t.Errorf("aborted %d times", n)
+	}
+	w.srv.Fault(nil)
+	w.ok(w.f.Sync(t.Context()))
+	if !bytes.Equal(w.object("f"), data) {
+		t.Error("the store has other bytes")
+	}
+	if n := w.srv.Uploads("data"); n != 0 {
+		t.Errorf("%d uploads are left", n)
+	}
+}
