@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -133,7 +134,35 @@ func (e errStale) Unwrap() []error { return []error{syscall.ESTALE, e.err} }
 // WriteAt writes to the local draft; nothing goes to the store before Flush. With O_APPEND off is ignored. It waits while the file is being sent, and
 // for room among the drafts while others are; ENOSPC when none is to come.
 func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
-	return h.f.withRoom(ctx, func() (int, error) { return h.writeAt(ctx, p, off) })
+	return h.f.withRoom(ctx, func(func(error) bool) (int, error) { return h.writeAt(ctx, p, off) })
+}
+
+// WritePages is WriteAt for what a program was told is written already: pages of a mapping, or of writes that the kernel collects. They may come by any
+// handle that may write, and go where they say, with O_APPEND too. What cannot be kept of them is lost: then the file is torn, and is not sent.
+func (h *Handle) WritePages(ctx context.Context, p []byte, off int64) (int, error) {
+	n, err := h.f.withRoom(ctx, func(last func(error) bool) (int, error) { return h.writePages(ctx, p, off, last) })
+	if err != nil && ctx.Err() != nil { // the mount ends, and who waited for room or the gate holds no gate
+		h.f.lose(h.n, off+int64(n), int64(len(p)-n), err)
+	}
+	return n, err
+}
+
+// writePages is one try of it; last tells whether an error is the end of it.
+func (h *Handle) writePages(ctx context.Context, p []byte, off int64, last func(error) bool) (got int, err error) {
+	f, n := h.f, h.n
+	h.used()
+	if err := n.gate.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer n.gate.Release(1)
+	d, err := f.draftOf(n)
+	if err == nil {
+		got, err = f.put(n, d, p, off)
+	}
+	if err != nil && last(err) {
+		f.lose(n, off+int64(got), int64(len(p)-got), err)
+	}
+	return got, err
 }
 
 func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) {
@@ -155,6 +184,11 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 		defer n.appending.Unlock()
 		off = d.Size()
 	}
+	return f.put(n, d, p, off)
+}
+
+// put writes p to n's draft d at off; n's gate is held.
+func (f *FS) put(n *node, d *cache.Draft, p []byte, off int64) (int, error) {
 	if off+int64(len(p)) > maxSize {
 		return 0, syscall.EFBIG
 	}
@@ -169,6 +203,7 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 	}
 	f.wrote(n, d, off, int64(len(p)))
 	f.touch(n)
+	f.regain(n, off, int64(got))
 	return got, err
 }
 
@@ -214,7 +249,11 @@ func (f *FS) draftOf(n *node) (*cache.Draft, error) {
 	}
 	f.mu.Lock()
 	n.setDraft(d)
+	torn := f.torn[n]
 	f.mu.Unlock()
+	if torn != nil {
+		f.journalTear(torn, d, false)
+	}
 	return d, nil
 }
 
@@ -272,6 +311,9 @@ func (f *FS) truncate(ctx context.Context, n *node, size int64) error {
 	err = f.inBoth(n, d, func() error { return d.Truncate(size) }, func(b *cache.Backing) error { return b.Truncate(size) })
 	f.wrote(n, d, size, maxSize-size)
 	f.touch(n)
+	if err == nil {
+		f.regain(n, size, math.MaxInt64-size)
+	}
 	return err
 }
 
@@ -313,6 +355,7 @@ func (h *Handle) Allocate(ctx context.Context, off, n int64, mode uint32) error 
 		if err != nil {
 			return err
 		}
+		h.f.regain(h.n, off, punched)
 	}
 	if mode&keepSize == 0 && off+n > size {
 		return h.f.inBoth(h.n, d, func() error { return d.Allocate(size, off+n-size) }, func(b *cache.Backing) error { return b.Truncate(off + n) })

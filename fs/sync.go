@@ -53,7 +53,13 @@ func (f *FS) SyncBelow(ctx context.Context, path string) error {
 // syncFiles sends the drafts at and below path, many at a time. What another client was first with, unseen by any close, is an error until a person has
 // decided on it.
 func (f *FS) syncFiles(ctx context.Context, path string) error {
-	err := inParallel(f.unsentNodes(path), func(n *node) error { return f.flush(ctx, n) })
+	err := inParallel(f.unsentNodes(path), func(n *node) error {
+		err := f.flush(ctx, n)
+		if _, torn := errors.AsType[errTorn](err); torn {
+			err = fmt.Errorf("%s: %w", f.Path(n.id), err)
+		}
+		return err
+	})
 	left := inParallel(f.orphansBelow(path, f.closedOrphans()), func(d *cache.Draft) error { return f.resend(ctx, d, condition(d.Base()), false) })
 	return errors.Join(err, left, f.untold(path))
 }
