@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -263,13 +261,18 @@ func (f *FS) takeChanges(ctx context.Context, n *node, l *loan, last func(error)
 	})
 }
 
-// takeUpAll is takeUp for every file that is watched.
-func (f *FS) takeUpAll(ctx context.Context) error {
+// takeUpBelow is takeUp for every file at and below a path that is watched.
+func (f *FS) takeUpBelow(ctx context.Context, path string) error {
 	f.mu.Lock()
-	watching := slices.Collect(maps.Keys(f.watching))
+	var watched []*node
+	for n := range f.watching {
+		if isBelow(f.pathOf(n), path) {
+			watched = append(watched, n)
+		}
+	}
 	f.mu.Unlock()
 	var errs []error
-	for _, n := range watching {
+	for _, n := range watched {
 		errs = append(errs, f.takeUp(ctx, n))
 	}
 	return errors.Join(errs...)

@@ -121,6 +121,12 @@ func TestMappedWritesAreSent(t *testing.T) {
 	if !bytes.Equal(w.object("f"), data) {
 		t.Error("sync did not send what was mapped")
 	}
+	must[int](t)(m.WriteAt([]byte("path"), 0))
+	copy(data, "path")
+	w.ok(w.f.SyncBelow(t.Context(), "f"))
+	if !bytes.Equal(w.object("f"), data) {
+		t.Error("sync of the file did not send what was mapped")
+	}
 	b.Close()
 	reader.Release()
 	// the kernel has given the file back, and a mapping of it lives: who opens it now is lent the same file
@@ -140,8 +146,8 @@ func TestMappedWritesAreSent(t *testing.T) {
 		defer w.f.mu.Unlock()
 		return len(w.f.watching) == 0 && w.f.handles == 0
 	})
-	if n := w.srv.Count("PutObject"); n != 4 {
-		t.Errorf("%d PUTs, want 4", n)
+	if n := w.srv.Count("PutObject"); n != 5 {
+		t.Errorf("%d PUTs, want 5", n)
 	}
 }
 
