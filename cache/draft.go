@@ -37,7 +37,7 @@ type State uint8
 const (
 	StateOpen     State = iota // being written
 	StateClosed                // complete; has to be sent
-	StateConflict              // cannot be sent: the object changed meanwhile, or the store refused it for good
+	StateConflict              // cannot be sent: the object changed meanwhile, the store refused it for good, or bytes of it were lost
 )
 
 func (s State) String() string {

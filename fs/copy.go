@@ -86,6 +86,7 @@ func (f *FS) copyRange(n *node, d *cache.Draft, v s3.Version, from, off, count i
 		return 0, err
 	}
 	f.touch(n)
+	f.regain(n, off, count)
 	return count, nil
 }
 

@@ -68,6 +68,10 @@
 // Nobody waits for such a try while the store is away: it is asked first, without a gate (resumeLater).
 // Those that are set while the bytes are on their way follow them in the same way, whatever becomes of the answer: the bytes are not sent again for them (attrsAfter).
 //
+// Pages of a mapping, and writes that the kernel collects, come when the program was told that they are written. A file of which some could not be kept is torn: it
+// is not sent by itself, each close, fsync and Sync ends in ENOSPC or EIO, the version in the store stays, and the draft waits for `allasfs recover`, over a
+// crash too, until what was lost is written again or cut off (tear).
+//
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
 // written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
 //

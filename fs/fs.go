@@ -108,6 +108,7 @@ type FS struct {
 	earlies  map[string]*early        // uploads of files that are still being written, by draft id
 	loans    map[*cache.Draft]*loan   // lent files by the draft that changed them last
 	watching map[*node]struct{}       // files that programs may write by mappings past the daemon, see loan
+	torn     map[*node]*tear          // files that lost a write and are not sent
 	copies   map[string]*copying      // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
 	warms    []*warming // running, and the last that ended
@@ -186,6 +187,7 @@ func New(o Options) (*FS, error) {
 		earlies:  make(map[string]*early),
 		loans:    make(map[*cache.Draft]*loan),
 		watching: make(map[*node]struct{}),
+		torn:     make(map[*node]*tear),
 		copies:   make(map[string]*copying),
 		moves:    make(map[*dirMove]struct{}),
 		notes:    make(map[*node]*noted),

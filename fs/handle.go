@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -139,7 +140,35 @@ func (e errStale) Unwrap() []error { return []error{syscall.ESTALE, e.err} }
 // WriteAt writes to the local draft; nothing goes to the store before Flush. With O_APPEND off is ignored. It waits while the file is being sent, and
 // for room among the drafts while others are; ENOSPC when none is to come.
 func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
-	return h.f.withRoom(ctx, func() (int, error) { return h.writeAt(ctx, p, off) })
+	return h.f.withRoom(ctx, func(func(error) bool) (int, error) { return h.writeAt(ctx, p, off) })
+}
+
+// WritePages is WriteAt for what a program was told is written already: pages of a mapping, or of writes that the kernel collects. They may come by any
+// handle that may write, and go where they say, with O_APPEND too. What cannot be kept of them is lost: then the file is torn, and is not sent.
+func (h *Handle) WritePages(ctx context.Context, p []byte, off int64) (int, error) {
+	n, err := h.f.withRoom(ctx, func(last func(error) bool) (int, error) { return h.writePages(ctx, p, off, last) })
+	if err != nil && ctx.Err() != nil { // the mount ends, and who waited for room or the gate holds no gate
+		h.f.lose(h.n, off+int64(n), int64(len(p)-n), err)
+	}
+	return n, err
+}
+
+// writePages is one try of it; last tells whether an error is the end of it.
+func (h *Handle) writePages(ctx context.Context, p []byte, off int64, last func(error) bool) (got int, err error) {
+	f, n := h.f, h.n
+	h.used()
+	if err := n.gate.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer n.gate.Release(1)
+	d, err := f.draftOf(ctx, n)
+	if err == nil {
+		got, err = f.put(n, d, p, off)
+	}
+	if err != nil && last(err) {
+		f.lose(n, off+int64(got), int64(len(p)-got), err)
+	}
+	return got, err
 }
 
 func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) {
@@ -161,6 +190,11 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 		defer n.appending.Unlock()
 		off = d.Size()
 	}
+	return f.put(n, d, p, off)
+}
+
+// put writes p to n's draft d at off; n's gate is held.
+func (f *FS) put(n *node, d *cache.Draft, p []byte, off int64) (int, error) {
 	if off+int64(len(p)) > maxSize {
 		return 0, syscall.EFBIG
 	}
@@ -175,6 +209,7 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 	}
 	f.wrote(n, d, off, int64(len(p)))
 	f.touch(n)
+	f.regain(n, off, int64(got))
 	return got, err
 }
 
@@ -238,6 +273,7 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	}
 	f.inherit(f.ctx, d, older, true)
 	f.mu.Lock()
+	torn := f.torn[n]
 	stale, first = n.stale, f.goingTo(v.Bucket, v.Key)
 	if !stale && first == nil {
 		n.setDraft(d)
@@ -249,6 +285,9 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 		return nil, nil, errors.Join(syscall.ESTALE, d.Discard())
 	case first != nil:
 		return nil, first, d.Discard()
+	}
+	if torn != nil {
+		f.journalTear(torn, d, false)
 	}
 	return d, nil, nil
 }
@@ -307,6 +346,9 @@ func (f *FS) truncate(ctx context.Context, n *node, size int64) error {
 	err = f.inBoth(n, d, func() error { return d.Truncate(size) }, func(b *cache.Backing) error { return b.Truncate(size) })
 	f.wrote(n, d, size, maxSize-size)
 	f.touch(n)
+	if err == nil {
+		f.regain(n, size, math.MaxInt64-size)
+	}
 	return err
 }
 
@@ -348,6 +390,7 @@ func (h *Handle) Allocate(ctx context.Context, off, n int64, mode uint32) error 
 		if err != nil {
 			return err
 		}
+		h.f.regain(h.n, off, punched)
 	}
 	if mode&keepSize == 0 && off+n > size {
 		return h.f.inBoth(h.n, d, func() error { return d.Allocate(size, off+n-size) }, func(b *cache.Backing) error { return b.Truncate(off + n) })

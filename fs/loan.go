@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -206,6 +204,9 @@ func (f *FS) unwatched(own *Handle, l *loan) bool {
 	}
 	if err := f.takeUp(context.WithoutCancel(f.ctx), n); err != nil {
 		f.record("take up what was written by a mapping", f.Path(n.id), err)
+		if ending { // nobody sends it any more
+			f.lose(n, 0, maxSize, err)
+		}
 		return ending
 	}
 	l.mu.Lock()
@@ -232,6 +233,12 @@ func (f *FS) takeUp(ctx context.Context, n *node) error {
 	if idle {
 		return nil
 	}
+	_, err := f.withRoom(ctx, func(last func(error) bool) (int, error) { return 0, f.takeChanges(ctx, n, l, last) })
+	return err
+}
+
+// takeChanges is one try of takeUp. What could not be taken is taken by the next one, while l lasts; the file is torn until then.
+func (f *FS) takeChanges(ctx context.Context, n *node, l *loan, last func(error) bool) error {
 	if err := n.gate.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -239,23 +246,33 @@ func (f *FS) takeUp(ctx context.Context, n *node) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Changes(ctx, func(off int64, p []byte) error {
+		got := 0
 		d, err := f.draftOf(ctx, n)
 		if err == nil {
-			_, err = d.WriteAt(p, off)
+			got, err = d.WriteAt(p, off)
 			f.wrote(n, d, off, int64(len(p)))
 			f.touch(n)
+			f.regain(n, off, int64(got))
+		}
+		if err != nil && last(err) {
+			f.lose(n, off+int64(got), int64(len(p)-got), err)
 		}
 		return err
 	})
 }
 
-// takeUpAll is takeUp for every file that is watched.
-func (f *FS) takeUpAll(ctx context.Context) error {
+// takeUpBelow is takeUp for every file at and below a path that is watched.
+func (f *FS) takeUpBelow(ctx context.Context, path string) error {
 	f.mu.Lock()
-	watching := slices.Collect(maps.Keys(f.watching))
+	var watched []*node
+	for n := range f.watching {
+		if isBelow(f.pathOf(n), path) {
+			watched = append(watched, n)
+		}
+	}
 	f.mu.Unlock()
 	var errs []error
-	for _, n := range watching {
+	for _, n := range watched {
 		errs = append(errs, f.takeUp(ctx, n))
 	}
 	return errors.Join(errs...)

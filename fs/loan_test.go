@@ -14,16 +14,23 @@ import (
 func lentWorld(t *testing.T, change ...func(*Options)) (w *world, reader *Handle, b *Backing, data []byte) {
 	t.Helper()
 	w = newWorld(t, change...)
+	reader, b, data = w.lend()
+	return w, reader, b, data
+}
+
+// lend makes "f", caches it and has it lent.
+func (w *world) lend() (reader *Handle, b *Backing, data []byte) {
+	w.t.Helper()
 	data = random(1 << 20)
-	w.srv.PutObject("data", "f", data, nil)
-	must[[]byte](t)(w.read("f"))
+	w.srv.PutObject("data", "f", slices.Clone(data), nil) // the test changes data
+	must[[]byte](w.t)(w.read("f"))
 	w.eventually(func() bool { return w.cache.Stats().Memory == 0 })
-	reader = must[*Handle](t)(w.open("f", syscall.O_RDONLY))
+	reader = must[*Handle](w.t)(w.open("f", syscall.O_RDONLY))
 	if b = reader.Backing(1); b == nil {
-		t.Fatal("not lent though whole in the cache")
+		w.t.Fatal("not lent though whole in the cache")
 	}
 	w.srv.ResetCounts()
-	return w, reader, b, data
+	return reader, b, data
 }
 
 // mapping writes to a lent file as a program does that has it mapped; w is held open, and so can be written by, until the test closes it.
@@ -114,6 +121,12 @@ func TestMappedWritesAreSent(t *testing.T) {
 	if !bytes.Equal(w.object("f"), data) {
 		t.Error("sync did not send what was mapped")
 	}
+	must[int](t)(m.WriteAt([]byte("path"), 0))
+	copy(data, "path")
+	w.ok(w.f.SyncBelow(t.Context(), "f"))
+	if !bytes.Equal(w.object("f"), data) {
+		t.Error("sync of the file did not send what was mapped")
+	}
 	b.Close()
 	reader.Release()
 	// the kernel has given the file back, and a mapping of it lives: who opens it now is lent the same file
@@ -133,8 +146,8 @@ func TestMappedWritesAreSent(t *testing.T) {
 		defer w.f.mu.Unlock()
 		return len(w.f.watching) == 0 && w.f.handles == 0
 	})
-	if n := w.srv.Count("PutObject"); n != 4 {
-		t.Errorf("%d PUTs, want 4", n)
+	if n := w.srv.Count("PutObject"); n != 5 {
+		t.Errorf("%d PUTs, want 5", n)
 	}
 }
 

@@ -224,6 +224,7 @@ func (f *FS) dropUnused(n *node) {
 			return
 		}
 		delete(f.nodes, n.id)
+		delete(f.torn, n)
 		if n.reader != nil {
 			f.closeReader(n)
 		}

@@ -303,6 +303,9 @@ func (h *Handle) Release() {
 			draft, n.draft = n.draft, nil
 		}
 	}
+	if n.writers == 0 && n.draft == nil {
+		delete(f.torn, n) // nothing came that could be sent without what was lost
+	}
 	late := (n.handles == 0 || h.write && n.writers == 0) && n.draft != nil && n.sending == nil && n.queued == nil && !f.closed
 	if late {
 		f.spawn(func() { f.sendLate(n) })

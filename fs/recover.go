@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"syscall"
 
@@ -228,7 +229,7 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 		return err
 	}
 	if n != nil {
-		return f.flush(ctx, n)
+		return f.sendAsItIs(ctx, n)
 	}
 	cond := condition(d.Base())
 	if force {
@@ -237,6 +238,14 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 		}
 	}
 	return f.resend(ctx, d, cond, true)
+}
+
+// sendAsItIs is flush for a person who has seen what is wrong with the file.
+func (f *FS) sendAsItIs(ctx context.Context, n *node) error {
+	if err := f.exclusively(ctx, n, func() error { f.regain(n, 0, math.MaxInt64); return nil }); err != nil {
+		return err
+	}
+	return f.flush(ctx, n)
 }
 
 // conditionNow lets a draft replace the version that is there now. Bytes that it takes from the version that it was made from are fetched first.
@@ -291,6 +300,7 @@ func (f *FS) dropChanges(n *node, d *cache.Draft) error {
 		return nil // sent or removed meanwhile
 	}
 	n.draft = nil
+	delete(f.torn, n)
 	f.leave(n)
 	pid := parent.id
 	f.mu.Unlock()

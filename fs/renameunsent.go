@@ -13,7 +13,7 @@ import (
 // stored, and a name that another file has must not be one that only this mount replaces.
 func (f *FS) renameUnsent(ctx context.Context, src, dst *node, from, to spot) (done bool, err error) {
 	f.mu.Lock()
-	maybe := f.o.WriteBack && src.draft != nil && !src.obj.exists && len(src.draft.Perhaps()) == 0
+	maybe := f.o.WriteBack && src.draft != nil && !src.obj.exists && len(src.draft.Perhaps()) == 0 && f.tear(src) == nil
 	f.mu.Unlock()
 	if !maybe {
 		return false, nil
@@ -29,7 +29,7 @@ func (f *FS) renameUnsent(ctx context.Context, src, dst *node, from, to spot) (d
 func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (done bool, err error) {
 	f.mu.Lock()
 	d := src.draft
-	if d == nil || src.unlinked || src.obj.exists || len(d.Perhaps()) > 0 || !from.holds(src) || dst != nil && dst.obj.large {
+	if d == nil || src.unlinked || src.obj.exists || len(d.Perhaps()) > 0 || f.tear(src) != nil || !from.holds(src) || dst != nil && dst.obj.large {
 		f.mu.Unlock()
 		return false, nil
 	}

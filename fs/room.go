@@ -76,12 +76,13 @@ func (q *queued) failed() bool {
 }
 
 // withRoom does a write again and again while it finds no room and uploads are about to make some; no gate is held while it waits. ENOSPC where waiting
-// cannot help.
-func (f *FS) withRoom(ctx context.Context, write func() (int, error)) (int, error) {
+// cannot help. The write is told by last whether an error that it ends in is tried again.
+func (f *FS) withRoom(ctx context.Context, write func(last func(error) bool) (int, error)) (int, error) {
 	for {
 		came, coming := f.roomComing()
-		n, err := write()
-		if !coming || !errors.Is(err, cache.ErrDraftSpace) {
+		last := func(err error) bool { return !coming || !errors.Is(err, cache.ErrDraftSpace) }
+		n, err := write(last)
+		if last(err) {
 			return n, err
 		}
 		select {

@@ -30,8 +30,9 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 		joined := op != nil
 		if op == nil {
 			if n.draft == nil || n.unlinked {
+				err := f.tear(n)
 				f.mu.Unlock()
-				return nil
+				return err
 			}
 			if f.ended {
 				f.mu.Unlock()
@@ -95,6 +96,10 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		f.dropEarly(d)
 		err := errStale{os.ErrNotExist}
 		return f.record("upload", d.Target().Bucket+"/"+d.Target().Key, errors.Join(err, d.SetState(cache.StateConflict, reason(err))))
+	}
+	if err := f.tear(n); err != nil {
+		f.mu.Unlock()
+		return err
 	}
 	path := f.pathOf(n)
 	bucket, key := f.keyOf(n)

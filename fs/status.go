@@ -20,6 +20,7 @@ type Status struct {
 	Drafts   []DraftState  `json:"drafts"`  // kept: not sent, or in conflict
 	Moves    []MoveState   `json:"moves"`   // directories that are being renamed
 	Attrs    []string      `json:"attrs"`   // paths whose mode, owner or time is newer than the store's
+	Writing  []string      `json:"writing"` // paths of files that programs have open for writing, or mapped
 	Errors   []ErrorRecord `json:"errors"`  // the last ones, newest first
 	Warms    []WarmState   `json:"warms"`   // running, and the last that ended
 	Cache    cache.Stats   `json:"cache"`
@@ -83,6 +84,9 @@ func (f *FS) Status() Status {
 		if n.attrsUnsent && n.parent != nil {
 			s.Attrs = append(s.Attrs, f.pathOf(n))
 		}
+		if n.writers > 0 && n.parent != nil {
+			s.Writing = append(s.Writing, f.pathOf(n))
+		}
 		if n.draft == nil || n.unlinked {
 			continue
 		}
@@ -97,6 +101,7 @@ func (f *FS) Status() Status {
 	slices.SortFunc(s.Drafts, func(a, b DraftState) int { return cmp.Compare(a.ID, b.ID) })
 	s.Attrs = append(s.Attrs, f.leftPaths()...)
 	slices.Sort(s.Attrs)
+	slices.Sort(s.Writing)
 	s.Attrs = slices.Compact(s.Attrs)
 	s.Errors = slices.Clone(f.errors)
 	slices.Reverse(s.Errors)

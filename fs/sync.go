@@ -26,9 +26,10 @@ func (s QueueState) Plus(t QueueState) QueueState {
 	return QueueState{s.Files + t.Files, s.Bytes + t.Bytes, s.Sent + t.Sent, s.DoneFiles + t.DoneFiles, s.DoneBytes + t.DoneBytes}
 }
 
-// Sync sends every draft, attribute and directory marker that is not in the store yet; it returns when all were tried, with the errors joined.
+// Sync sends every draft, attribute and directory marker that is not in the store yet; it returns when all were tried, with the errors joined. Pages that
+// the kernel has not written out are not among them.
 func (f *FS) Sync(ctx context.Context) error {
-	errs := []error{f.syncLeft(ctx, ""), f.takeUpAll(ctx), f.syncFiles(ctx, ""), f.o.Store.FlushDeletes(ctx)}
+	errs := []error{f.syncLeft(ctx, ""), f.takeUpBelow(ctx, ""), f.syncFiles(ctx, ""), f.o.Store.FlushDeletes(ctx)}
 	for { // at least once, for the background may be at it; what is done may leave more: a child's marker makes its parent's superfluous
 		if err := f.doLater(ctx, time.Time{}); err != nil {
 			errs = append(errs, err)
@@ -46,14 +47,20 @@ func (f *FS) SyncBelow(ctx context.Context, path string) error {
 	if path == "" {
 		return f.Sync(ctx)
 	}
-	err := errors.Join(f.syncLeft(ctx, path), f.syncFiles(ctx, path))
+	err := errors.Join(f.syncLeft(ctx, path), f.takeUpBelow(ctx, path), f.syncFiles(ctx, path))
 	return errors.Join(err, inParallel(f.nodesBelow(path, func(n *node) bool { return n.attrsUnsent }), func(n *node) error { return f.sendAttrs(ctx, n) }))
 }
 
 // syncFiles sends the drafts at and below path, many at a time. What another client was first with, unseen by any close, is an error until a person has
 // decided on it.
 func (f *FS) syncFiles(ctx context.Context, path string) error {
-	err := inParallel(f.unsentNodes(path), func(n *node) error { return f.flush(ctx, n) })
+	err := inParallel(f.unsentNodes(path), func(n *node) error {
+		err := f.flush(ctx, n)
+		if _, torn := errors.AsType[errTorn](err); torn {
+			err = fmt.Errorf("%s: %w", f.Path(n.id), err)
+		}
+		return err
+	})
 	left := inParallel(f.orphansBelow(path, f.closedOrphans()), func(d *cache.Draft) error { return f.resend(ctx, d, condition(d.Base()), false) })
 	return errors.Join(err, left, f.untold(path))
 }

@@ -17,10 +17,12 @@ func (f *FS) closeFile(ctx context.Context, n *node) error {
 	}
 	f.mu.Lock()
 	d, q := n.draft, n.queued
-	none, lost := d == nil || n.unlinked, n.parent == nil
+	none, lost, torn := d == nil || n.unlinked, n.parent == nil, f.tear(n)
 	full := q == nil && f.queue.files >= f.o.QueueFiles
 	f.mu.Unlock()
 	switch {
+	case torn != nil:
+		return torn
 	case none, q != nil && q.gen == d.Generation():
 		return nil
 	case lost, full:
@@ -28,7 +30,7 @@ func (f *FS) closeFile(ctx context.Context, n *node) error {
 	}
 	err := f.onMount(ctx, []*node{n}, func(ctx context.Context) error { return f.toJournal(ctx, n) })
 	switch {
-	case err == nil, ctx.Err() != nil, errors.Is(err, syscall.ENOTCONN):
+	case err == nil, ctx.Err() != nil, errors.Is(err, syscall.ENOTCONN), f.tornOf(n) != nil:
 		return err
 	}
 	f.log.Warn("a closed file is sent at once: it cannot be kept safe on the disk", "path", f.Path(n.id), "err", err)
@@ -59,7 +61,7 @@ func (f *FS) toJournal(ctx context.Context, n *node) error {
 	t := cache.Target{Store: f.o.Name}
 	t.Bucket, t.Key = f.keyOf(n)
 	f.mu.Unlock()
-	gen, err := f.journal(d, t, at, o.exists)
+	gen, err := f.journal(n, d, t, at, o.exists)
 	if err != nil {
 		return err
 	}
@@ -71,8 +73,8 @@ func (f *FS) toJournal(ctx context.Context, n *node) error {
 	return nil
 }
 
-// journal writes down all that sending d takes. Attributes that the store has and that are not known here are left to who sends it: completeAttrs.
-func (f *FS) journal(d *cache.Draft, t cache.Target, at knownAttrs, exists bool) (gen uint64, err error) {
+// journal writes down all that sending n's draft d takes. Attributes that the store has and that are not known here are left to who sends it: completeAttrs.
+func (f *FS) journal(n *node, d *cache.Draft, t cache.Target, at knownAttrs, exists bool) (gen uint64, err error) {
 	if at.contentType == "" && (at.known || !exists) {
 		at.contentType = contentType(t.Key)
 	}
@@ -84,7 +86,7 @@ func (f *FS) journal(d *cache.Draft, t cache.Target, at knownAttrs, exists bool)
 	}
 	gen = d.Generation()
 	if err == nil {
-		err = d.SetState(cache.StateClosed, "")
+		err = f.closeDraft(n, d)
 	}
 	if err == nil {
 		err = d.Persist()
@@ -117,7 +119,7 @@ const (
 	stateOpen      = "open"      // changed, and not closed yet
 	stateQueued    = "queued"    // closed, in the journal, waiting for its turn
 	stateUploading = "uploading" // on its way
-	stateError     = "error"     // could not be sent; is tried again
+	stateError     = "error"     // could not be sent; is tried again, unless it is torn
 	stateConflict  = "conflict"  // another client was first: what was written here is kept, see `allasfs recover`
 )
 

@@ -32,6 +32,7 @@ import (
 //	ended [-now] PID            the process has ended, at the latest after a while
 //	nosecret PID FILE…          the keys are neither in the process' /proc files nor in the files
 //	exec hold FILE TEXT READY   writes a line to a new file, makes the file READY, and keeps the first one open until SIGINT
+//	exec holdmap FILE TEXT READY  writes a line to the start of a file by a shared mapping, makes the file READY, and keeps it mapped until SIGINT
 //	exec fusemount DIR …        does what Apptainer does, see fusemount
 //	notify USEC|off             listens as systemd does, with that time for the watchdog
 //	notified REGEXP             waits until systemd has been told a message that matches; the next one looks at what comes after
@@ -51,7 +52,7 @@ const scripts = "testdata/script"
 const patience = 20 * time.Second // for until and ended
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "fusemount": fusemount, "fusecontained": fusecontained, "headless": headless})
+	testscript.Main(m, map[string]func(){"allasfs": main, "mount.allasfs": main, "mount.fuse.allasfs": main, "umount.fuse.allasfs": main, "hold": hold, "holdmap": holdMap, "fusemount": fusemount, "fusecontained": fusecontained, "headless": headless})
 }
 
 // hold is a program that writes os.Args[2] and a newline to os.Args[1] and keeps it open. It starts no process, for a copy of the descriptor that is closed
@@ -72,6 +73,30 @@ func hold() {
 	}
 	<-end
 	if err := unix.Close(fd); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// holdMap is a program that writes os.Args[2] and a newline to the start of os.Args[1] by a shared mapping, which nobody syncs.
+func holdMap() {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, unix.SIGINT)
+	fd, err := unix.Open(os.Args[1], unix.O_RDWR|unix.O_CLOEXEC, 0)
+	var p []byte
+	if err == nil {
+		line := os.Args[2] + "\n"
+		p, err = unix.Mmap(fd, 0, len(line), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		copy(p, line)
+	}
+	if err == nil {
+		err = os.WriteFile(os.Args[3], nil, 0o600)
+	}
+	if err == nil {
+		<-end
+		err = errors.Join(unix.Munmap(p), unix.Close(fd))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -66,6 +66,9 @@ func (m *member) status(s fs.Status) fs.Status {
 	for i := range s.Errors {
 		s.Errors[i].Path = m.at(s.Errors[i].Path)
 	}
+	for i := range s.Writing {
+		s.Writing[i] = m.at(s.Writing[i])
+	}
 	for i := range s.Full {
 		s.Full[i].Bucket = m.at(s.Full[i].Bucket)
 	}
@@ -80,6 +83,7 @@ func add(s, more fs.Status) fs.Status {
 	s.Uploads = append(s.Uploads, more.Uploads...)
 	s.Drafts = append(s.Drafts, more.Drafts...)
 	s.Attrs = append(s.Attrs, more.Attrs...)
+	s.Writing = append(s.Writing, more.Writing...)
 	s.Moves = append(s.Moves, more.Moves...)
 	s.Full = append(s.Full, more.Full...)
 	s.Errors = append(s.Errors, more.Errors...)

@@ -21,7 +21,8 @@ func syncCommand(s *streams) *cobra.Command {
 		Long: `Send what has not been sent, show how far that is, and return when all is in the object store: 0 means that it is.
 What could not be sent is named, with the reason, and stays to be tried again.
 PATH is a mount, or a file or directory on one: only what lies there is waited for. Without it the only mount is
-meant. (sync(1) does not reach a FUSE mount.)`,
+meant. What programs have written by now is sent, to files that they have open and by shared mappings, too.
+(sync(1) does not reach a FUSE mount.)`,
 		Args:              args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: completeMounts,
 	}
@@ -33,7 +34,9 @@ meant. (sync(1) does not reach a FUSE mount.)`,
 		}
 		ctx, cancel := withTimeout(cmd.Context(), timeout)
 		defer cancel()
-		err = withProgress(ctx, s.err, c, func(ctx context.Context) error { return c.Sync(ctx, path) })
+		err = withProgress(ctx, s.err, c, func(ctx context.Context) error {
+			return errors.Join(writeOut(ctx, c, t, path), c.Sync(ctx, path))
+		})
 		if errors.Is(err, context.DeadlineExceeded) {
 			return exit.New(exit.Timeout, "see: allasfs status "+t.Dir, "not everything is in the object store after %s", timeout)
 		}

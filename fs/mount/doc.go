@@ -10,7 +10,8 @@
 // (READDIRPLUS, always), which saves a LOOKUP a file to all that reads names and then looks at them.
 //
 // write(2) goes to the draft at once, in requests of up to 1 MiB, and a stat shows the draft's size. Shared writable mappings work; their pages come
-// when the kernel writes them out, at msync(2), close(2) or munmap(2).
+// when the kernel writes them out, at msync(2), close(2) or munmap(2), and by any handle that may write. One that cannot be kept is an error of the call that
+// the kernel makes known to one caller only: package fs remembers it.
 //
 // A handle that was opened for writing alone writes past the kernel's pages (FOPEN_DIRECT_IO): these would have to be allocated, filled, and dropped again, since what is written moves the
 // modification time. That saves a new file the question for security.capability, too. The kernel drops the pages of the range before it passes a write on, and newer ones once more after
@@ -32,7 +33,8 @@
 //   - it reads by handles that are open for writing alone, and knows itself where appended bytes go: files are opened O_RDWR, without O_APPEND;
 //   - it sends the time of the last write when it writes pages out, and with each change of size: one that is but its idea of a change that is stored
 //     already is no change of attributes;
-//   - an error, ENOSPC say, comes at close(2) or fsync(2), and what has not been passed on is lost when the daemon is killed;
+//   - an error, ENOSPC say, comes at close(2) or fsync(2): of what could not be kept nothing is stored, not what came before it either (allasfs/fs, tear);
+//   - what has not been passed on is lost when the daemon is killed;
 //   - who closes a file that another process is sending just then waits for that in the kernel, and cannot be killed before it is sent or has failed;
 //   - there is no passthrough beside it: the kernel does not allow both. A read-only mount does not ask for it.
 //

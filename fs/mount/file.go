@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"sync"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -15,11 +14,7 @@ import (
 // file is one open file as the kernel numbers it.
 type file struct {
 	handle *fs.Handle
-	append bool // opened with O_APPEND
 	past   bool // its writes go past the kernel's pages, which may be read by other handles
-
-	mu    sync.Mutex
-	pages *fs.Handle // opened without O_APPEND for the pages of mappings; nil until needed
 }
 
 // opened gives h a number. A handle that can have nothing to send needs no FLUSH; a new or emptied file has, though it be open for reading. After an error h
@@ -48,7 +43,7 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 			return err
 		}
 	}
-	out.Fh = b.files.add(&file{handle: h, append: b.access(flags)&syscall.O_APPEND != 0, past: past})
+	out.Fh = b.files.add(&file{handle: h, past: past})
 	return nil
 }
 
@@ -105,7 +100,7 @@ func (b *bridge) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 	return fuse.ReadResultData(buf[:n]), fuse.OK
 }
 
-// Write implements fuse.RawFileSystem.
+// Write implements fuse.RawFileSystem. No program waits for pages that the kernel writes out, and none can end the wait.
 func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	f := b.files.get(in.Fh)
 	if f == nil {
@@ -113,15 +108,12 @@ func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	}
 	r := b.request(cancel, &in.InHeader)
 	defer r.stop()
-	h, err := f.handle, error(nil)
-	if f.append && in.WriteFlags&fuse.WRITE_CACHE != 0 {
-		h, err = b.pagesOf(r, f)
-	}
-	if err != nil {
-		return 0, b.status("write", in.NodeId, err)
+	write, ctx := f.handle.WriteAt, context.Context(r)
+	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		write, ctx = f.handle.WritePages, b.ctx
 	}
 	before := b.backings.opened(f.handle.Node())
-	n, err := h.WriteAt(r, data, int64(in.Offset))
+	n, err := write(ctx, data, int64(in.Offset))
 	if f.past && (before.handles > 1 || b.backings.opened(f.handle.Node()) != before) {
 		b.notifier.ContentChanged(f.handle.Node()) // the kernel dropped the pages before it sent the write, and may have read them again since
 	}
@@ -132,21 +124,6 @@ func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 		b.fs.DropSetID(in.NodeId)
 	}
 	return uint32(n), fuse.OK
-}
-
-// pagesOf returns a handle whose writes go where they say: pages of a mapping may come by any writable handle, one that appends included.
-func (b *bridge) pagesOf(ctx context.Context, f *file) (*fs.Handle, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.pages != nil {
-		return f.pages, nil
-	}
-	h, err := b.fs.Open(ctx, f.handle.Node(), syscall.O_RDWR)
-	if err != nil {
-		return nil, err
-	}
-	f.pages = h
-	return h, nil
 }
 
 // Flush implements fuse.RawFileSystem: each close(2), back when the object is in the store, or, with write-back, safe on the local disk.
@@ -177,17 +154,8 @@ func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if f := b.files.get(in.Fh); f != nil {
 		b.backings.release(f.handle.Node())
 		b.files.remove(in.Fh)
-		f.release()
+		f.handle.Release()
 	}
-}
-
-func (f *file) release() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.pages != nil {
-		f.pages.Release()
-	}
-	f.handle.Release()
 }
 
 // Fallocate implements fuse.RawFileSystem.

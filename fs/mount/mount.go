@@ -138,7 +138,7 @@ func (b *bridge) ended() {
 	b.notifier.close()
 	for _, open := range b.files.drain() {
 		b.backings.release(open.handle.Node())
-		open.release()
+		open.handle.Release()
 	}
 	for _, open := range b.dirs.drain() {
 		open.release()
