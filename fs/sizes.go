@@ -48,12 +48,15 @@ func (f *FS) trueSizes(ctx context.Context, p place, objects []s3.Object) error 
 
 // trueSizesOf is trueSizes that asks no more than ask says.
 func (f *FS) trueSizesOf(ctx context.Context, p place, objects []s3.Object, ask func(s3.Object) bool) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var asked []*s3.Object // before any is replaced, for ask looks at them all
 	for i := range objects {
 		o := &objects[i]
-		if !o.MaybeLarge() || strings.HasSuffix(o.Key, "/") || f.recallSize(p.bucket, o) || !ask(*o) {
-			continue
+		if o.MaybeLarge() && !strings.HasSuffix(o.Key, "/") && !f.recallSize(p.bucket, o) && ask(*o) {
+			asked = append(asked, o)
 		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, o := range asked {
 		if err := f.requests.Acquire(ctx, 1); err != nil {
 			break
 		}
