@@ -159,6 +159,11 @@ func ownFolder(base string) error {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return exit.New(exit.Cache, "give another place with --cache-dir", "the cache folder cannot be made: %w", err)
 	}
+	return checkOwn(base)
+}
+
+// checkOwn refuses what is no folder that this user alone may write to.
+func checkOwn(base string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(base, &st); err != nil {
 		return exit.New(exit.Cache, "", "the cache folder %s: %w", base, err)

@@ -200,7 +200,7 @@ func rootsOf(file string) (*x509.CertPool, error) {
 // checkCache tells whether a mount would have a cache folder, and room in it. It leaves nothing behind.
 func checkCache(dir string) finding {
 	if dir == "" {
-		base, err := cacheBase(os.Getenv)
+		base, err := ownBase()
 		if err != nil {
 			return judge("cache", "", err)
 		}
@@ -225,6 +225,27 @@ func checkCache(dir string) finding {
 		return finding{Name: "cache", Result: resultWarning, Text: text + ": little for files that are written", Remedy: "make room there, or give another place with --cache-dir"}
 	}
 	return finding{Name: "cache", Result: resultOK, Text: text}
+}
+
+// ownBase is cacheBase, and an error for one that a mount would refuse.
+func ownBase() (string, error) {
+	base, err := cacheBase(os.Getenv)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(base); errors.Is(err, fs.ErrNotExist) {
+		return base, nil
+	}
+	return base, checkOwn(base)
+}
+
+// checkMountpoint tells whether a mount on dir would be refused.
+func checkMountpoint(dir string) finding {
+	real, err := mountpoint.Resolve(dir)
+	if err == nil {
+		err = mountpoint.Check(real, false, deadMount)
+	}
+	return judge("mountpoint", dir+" can be mounted on", err)
 }
 
 // existing is dir, or the nearest folder above it that is there.

@@ -35,12 +35,13 @@ func doctorCommand(s *streams) *cobra.Command {
 	var cacheDir string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "doctor [flags]",
+		Use:   "doctor [DIR]",
 		Short: "Check what mounting needs, and say what to do about what is missing",
-		Long: `Check FUSE, credentials of every project, the object store, this machine's clock and the cache folder.
+		Long: `Check FUSE, credentials of every project, the object store, this machine's clock and the cache folder, and whether DIR could be mounted on.
 Ends with 13 when something essential is missing.`,
-		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: completeDirs,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := findDefaults()
 			if err == nil {
 				err = d.apply(cmd.Flags())
@@ -52,6 +53,9 @@ Ends with 13 when something essential is missing.`,
 				return err
 			}
 			findings := examine(cmd.Context(), a, cacheDir)
+			if len(args) > 0 {
+				findings = append(findings, checkMountpoint(args[0]))
+			}
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
