@@ -91,16 +91,3 @@ func TestReadAllocatesNoBuffer(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkRead(b *testing.B) {
-	for _, n := range []int{4 << 10, 128 << 10, 1 << 20} {
-		b.Run(fmt.Sprintf("%dKiB", n>>10), func(b *testing.B) {
-			r := newReading(b, n)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				r.next(b)
-			}
-		})
-	}
-}
