@@ -33,6 +33,19 @@ network, and for a quarter of a second where it stands still: a file without hol
 failing disk costs caching and never a read. What small reads downloaded is written when no reader has begun to wait for 20 ms, or half a second after its download, or when it has
 become 2 MiB: until then the next small read has the processors to itself. With Options.Size 0 everything above holds, with memory alone.
 
+A reader whose context ends takes its own request with it, and what was read ahead for its sequence, unless somebody else waits for that.
+
+# Deviations by design
+
+Three things are not as one might expect, on purpose:
+
+  - The window is what is read in a second, not bandwidth times delay: the delay that is measured is that of a network which our own requests fill, and a
+    window of so much would follow each stutter of the machine. A second is longer than any delay, and the memory's share bounds it (pace).
+  - A slow disk costs caching and never a read, but for sequences, which may lose up to a third of their speed to a disk that nearly keeps up: a file
+    without holes costs no request later (backlog).
+  - A file that was lent and is closed, but still mapped by a program, is not known to be in use: when it is evicted its name goes and its bytes stay on disk
+    until the mapping ends, which Options.Size does not count. Nothing tells of such a mapping.
+
 # On disk
 
 	lock                      locked by the daemon (flock), holds its process number

@@ -31,6 +31,21 @@
 // ends TCP on both sides: new connections cost no round trip, windows do not grow slowly, and small answers are never held back for an
 // acknowledgement, which flatters programs that wait for those on a true network.
 //
+// # Micro-benchmarks
+//
+// What a layer costs by itself is measured beside its code: the READs that fs/mount answers, without the kernel and through it; the cache's warm and cold reads
+// and its drafts; GETs, listings and sums of s3. scripts/bench/micro compares a revision with the working tree, run by run in turns:
+//
+//	scripts/bench/micro -p ./fs/mount -b 'Read' HEAD~1
+//	scripts/bench/micro -n 10 -p './s3 ./cache'
+//
+// Or by hand, on a machine that does nothing else; ten runs of each side make a difference of some per cent plain, and benchstat prints "~" where there is none:
+//
+//	go test -run '^$' -bench Read -count 10 ./fs/mount >old.txt
+//	# change the code
+//	go test -run '^$' -bench Read -count 10 ./fs/mount >new.txt
+//	go tool benchstat old.txt new.txt
+//
 // # What keeps it honest
 //
 // Every 4 KiB page of every object carries its object's number and its own offset, and every read that is measured looks at them. Before the

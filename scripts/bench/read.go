@@ -9,7 +9,7 @@ import (
 
 // reads is the scene of the big file.
 func (s *stage) reads(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.firstBytes, s.sequential, s.streams, s.randomWarm, s.byDaemon, s.randomCold} {
+	for _, step := range []func(context.Context) error{s.firstBytes, s.withoutCache, s.sequential, s.streams, s.randomWarm, s.byDaemon, s.randomCold} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ func readRows() []row {
 		{name: "raw-128k", title: "raw: 128 KiB of each of a few files, one by one: what a cold read asks for"},
 		{name: "first-4k", title: "first 4 KiB of each of a few files, names known (ratio: to raw-128k)", base: "raw", of: "raw-128k", bar: 1 / 1.15, plot: true},
 		{name: "read-seq-cold", title: "read the big file in 1 MiB reads, cold", base: "raw", bar: 0.9, rival: 1, cpu: true, plot: true},
+		{name: "read-seq-nocache", title: "the same with --cache-size 0", base: "raw", of: "read-seq-cold", bar: 0.9},
 		{name: "streams-16", title: "16 readers, a part of the big file each, cold", base: "raw", of: "raw-get-16", peak: 256, plot: true},
 		{name: "stride-1m", title: "1 MiB of every 8 MiB of it, cold (raw: 8 at once)", base: "raw", plot: true},
 		{name: "read-seq-again", title: "read the big file again", base: "native", plot: true},
