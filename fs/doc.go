@@ -107,7 +107,7 @@
 // or renamed, never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede).
 //
 // Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and
-// ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.
+// ends in ENOSPC when none is, or only what failed before and has failed again: a file has to fit as a whole, for the parts of it that left early could not be read back.
 //
 // # Warming
 //
