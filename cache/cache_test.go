@@ -298,23 +298,25 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(o.Dir, 0o700); err != nil {
+	made := mustOpen(t, o)
+	if err := made.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(victim, filepath.Join(o.Dir, "lock")); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		name, to string
+		want     error
+	}{{"lock", victim, syscall.ELOOP}, {"blocks", out, syscall.ENOTDIR}} {
+		there := filepath.Join(o.Dir, c.name)
+		if err := errors.Join(os.Rename(there, there+".away"), os.Symlink(c.to, there)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(o); !errors.Is(err, c.want) && !errors.Is(err, ErrNotCache) {
+			t.Fatalf("%s is a link: %v", c.name, err)
+		}
+		if err := errors.Join(os.Remove(there), os.Rename(there+".away", there)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := Open(o); !errors.Is(err, syscall.ELOOP) {
-		t.Fatalf("lock is a link: %v", err)
-	}
-	os.Remove(filepath.Join(o.Dir, "lock"))
-	if err := os.Symlink(out, filepath.Join(o.Dir, "blocks")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(o); !errors.Is(err, syscall.ENOTDIR) {
-		t.Fatalf("blocks is a link: %v", err)
-	}
-	os.Remove(filepath.Join(o.Dir, "blocks"))
 
 	c := mustOpen(t, o)
 	name := testID.name()

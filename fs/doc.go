@@ -113,7 +113,7 @@
 // What the store may have made of a draft, or of an older one, without saying so is in its journal (cache.Perhaps): it is ours, and no conflict.
 //
 // Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and
-// ends in ENOSPC when none is: a file has to fit as a whole, for the parts of it that left early could not be read back.
+// ends in ENOSPC when none is, or only what failed before and has failed again: a file has to fit as a whole, for the parts of it that left early could not be read back.
 //
 // # Warming
 //

@@ -132,11 +132,12 @@ type FS struct {
 	ended    bool                    // Close waits for the last goroutines: none may be added to wg
 
 	queue                uploadQueue
-	sendings             int                 // sendings of files that are under way or wait for their gate
-	closings             int                 // files that are being made durable, and are about to be in the queue
-	room                 chan struct{}       // closed when there may be room for more drafts
-	unseen               map[string]struct{} // ids of drafts in conflict that no close was told of
-	sentFiles, sentBytes int64               // that got to the store
+	sendings             map[*sendOp]struct{} // of files, that are under way or wait for their gate
+	vainly               uint64               // sendings that failed
+	closings             int                  // files that are being made durable, and are about to be in the queue
+	room                 chan struct{}        // closed when there may be room for more drafts
+	unseen               map[string]struct{}  // ids of drafts in conflict that no close was told of
+	sentFiles, sentBytes int64                // that got to the store
 }
 
 // New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
@@ -187,6 +188,7 @@ func New(o Options) (*FS, error) {
 		earlies:  make(map[string]*early),
 		loans:    make(map[*cache.Draft]*loan),
 		watching: make(map[*node]struct{}),
+		sendings: make(map[*sendOp]struct{}),
 		torn:     make(map[*node]*tear),
 		copies:   make(map[string]*copying),
 		moves:    make(map[*dirMove]struct{}),

@@ -32,6 +32,7 @@ type queued struct {
 	at      int // in its heap; -1 = taken out to be sent
 	large   bool
 	running bool // a worker has it
+	retry   bool // and it had failed before
 	again   bool // it was closed again since the worker took it
 }
 
@@ -41,6 +42,7 @@ type uploadQueue struct { // guarded by FS.mu
 	files          int // waiting or on their way
 	bytes          int64
 	smalls, larges int // on their way
+	retries        int // of these, that failed before
 	wake           chan struct{}
 }
 
@@ -110,7 +112,10 @@ func (u *uploadQueue) take(now time.Time) (q *queued, next time.Time) {
 			continue
 		}
 		q = minheap.Pop(k.h).(*queued)
-		q.running, q.again = true, false
+		q.running, q.again, q.retry = true, false, q.failed()
+		if q.retry {
+			u.retries++
+		}
 		*k.running++
 		return q, time.Time{}
 	}
@@ -120,6 +125,9 @@ func (u *uploadQueue) take(now time.Time) (q *queued, next time.Time) {
 // gave notes that a worker is done with q.
 func (u *uploadQueue) gave(q *queued) {
 	q.running = false
+	if q.retry {
+		u.retries--
+	}
 	if q.large {
 		u.larges--
 	} else {

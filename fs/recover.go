@@ -88,7 +88,7 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions, asked bool) *sendOp
 	if op := f.resends[d.ID()]; op != nil {
 		return op
 	}
-	op := &sendOp{done: make(chan struct{})}
+	op := &sendOp{done: make(chan struct{}), again: failedBefore(d)}
 	f.resends[d.ID()] = op
 	f.spawn(func() {
 		err := f.sendOrphan(f.ctx, d, cond, asked)
@@ -96,7 +96,7 @@ func (f *FS) startResend(d *cache.Draft, cond s3.PutOptions, asked bool) *sendOp
 		defer f.mu.Unlock()
 		delete(f.resends, d.ID())
 		op.err = err
-		f.roomCame()
+		f.sendingEnded(err)
 		close(op.done)
 	})
 	return op

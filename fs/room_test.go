@@ -139,3 +139,62 @@ func TestRoomFromAClosingFile(t *testing.T) {
 	a.Release()
 	w.ok(<-written)
 }
+
+// TestRoomFromARetry: who finds no room waits for what is being sent once more after it failed, until one such try fails, and then no longer, however many
+// are always under way.
+func TestRoomFromARetry(t *testing.T) {
+	w := newWorld(t, later)
+	w.down(true)
+	keys := []string{"stored", "refused", "held"}
+	answer := map[string]chan struct{}{}
+	for _, key := range keys {
+		answer[key] = make(chan struct{})
+		w.ok(w.create(key, []byte("kept")))
+	}
+	if err := w.f.Sync(t.Context()); err == nil {
+		t.Fatal("sent")
+	}
+	asked := make(chan string, 100)
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op != "PutObject" {
+			return nil
+		}
+		asked <- r.Key
+		<-answer[r.Key]
+		if r.Key != "stored" {
+			return &s3test.Fault{Status: 403}
+		}
+		return nil
+	})
+	synced := make(chan error, 1)
+	go func() { synced <- w.f.Sync(t.Context()) }()
+	for range keys {
+		<-asked
+	}
+	for _, key := range keys[:2] {
+		tries := make(chan struct{}, 100)
+		ended := make(chan error, 1)
+		go func() {
+			tried := false
+			_, err := w.f.withRoom(t.Context(), func(func(error) bool) (int, error) {
+				defer func() { tries <- struct{}{} }()
+				if tried && key == "stored" {
+					return 0, nil
+				}
+				tried = true
+				return 0, cache.ErrDraftSpace
+			})
+			ended <- err
+		}()
+		<-tries
+		close(answer[key])
+		if err := <-ended; (key == "stored") != (err == nil) || len(tries) == 0 {
+			t.Errorf("%s: %v, after %d more tries", key, err, len(tries))
+		}
+	}
+	close(answer["held"])
+	if err := <-synced; err == nil {
+		t.Error("the sync of what could not be sent did not fail")
+	}
+	w.down(false)
+}

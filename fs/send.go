@@ -19,6 +19,7 @@ import (
 type sendOp struct {
 	done  chan struct{}
 	err   error // once done
+	again bool  // the draft could not be sent before
 	going bool  // of a draft that no node holds: it has the tree's gate, and is not to be overtaken; guarded by FS.mu
 }
 
@@ -38,10 +39,10 @@ func (f *FS) flush(ctx context.Context, n *node) error {
 				f.mu.Unlock()
 				return syscall.ENOTCONN
 			}
-			op = &sendOp{done: make(chan struct{})}
+			op = &sendOp{done: make(chan struct{}), again: failedBefore(n.draft)}
 			n.sending = op
 			n.markUnsent()
-			f.sendings++
+			f.sendings[op] = struct{}{}
 			f.wg.Go(func() { f.runSend(n, op) })
 		}
 		f.mu.Unlock()
@@ -60,11 +61,11 @@ func (f *FS) runSend(n *node, op *sendOp) {
 	defer f.mu.Unlock()
 	op.err = err
 	n.sending = nil
-	f.sendings--
+	delete(f.sendings, op)
 	if n.draft == nil {
 		f.dequeue(n)
 	}
-	f.roomCame()
+	f.sendingEnded(err)
 	close(op.done)
 	f.dropUnused(n)
 }

@@ -16,7 +16,11 @@ import (
 // tree's gate, shared. undo lets them go out again, for when the key stays as it is.
 func (f *FS) supersede(ctx context.Context, bucket, key string) (undo func(), err error) {
 	old := f.leftFor(bucket, key)
-	undo = func() { f.letGo(old) }
+	whys := make([]string, len(old))
+	for i, d := range old {
+		_, whys[i] = d.State()
+	}
+	undo = func() { f.letGo(old, whys) }
 	for _, d := range old {
 		if err := f.supersedeOne(ctx, d); err != nil {
 			undo()
@@ -86,10 +90,10 @@ func (f *FS) waitingFor(bucket, key string) (left []*cache.Draft) {
 	return left
 }
 
-// letGo takes back what supersede did to drafts.
-func (f *FS) letGo(drafts []*cache.Draft) {
-	for _, d := range drafts {
-		err := d.SetState(cache.StateClosed, "")
+// letGo takes back what supersede did to drafts; whys is why each had not been sent before.
+func (f *FS) letGo(drafts []*cache.Draft, whys []string) {
+	for i, d := range drafts {
+		err := d.SetState(cache.StateClosed, whys[i])
 		if err != nil && !errors.Is(err, os.ErrClosed) {
 			f.log.Error("journal of a draft", "bucket", d.Target().Bucket, "key", d.Target().Key, "err", err)
 		}

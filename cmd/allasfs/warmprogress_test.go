@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +8,7 @@ import (
 	"allasfs/fs"
 )
 
-// TestWarmProgress: on a terminal a bar that is drawn over, elsewhere a plain line each time; rate and time left follow when there is something to measure.
+// TestWarmProgress: on a terminal with a bar, elsewhere a plain line; rate and time left follow when there is something to measure.
 func TestWarmProgress(t *testing.T) {
 	const mib = 1 << 20
 	states := []struct {
@@ -24,51 +23,33 @@ func TestWarmProgress(t *testing.T) {
 		{4 * time.Second, fs.WarmState{Running: true, Listed: true, Files: 8, Bytes: 80 * mib, HadFiles: 1, HadBytes: 10 * mib, DoneFiles: 7, DoneBytes: 60 * mib,
 			LeftFiles: 1, LeftBytes: 20 * mib, Room: 1 << 30}, "60 MiB of 80 MiB, 7 of 8 files cached, 1 without room, 12.5 MiB/s"},
 	}
-	for name, redraw := range map[string]bool{"terminal": true, "file": false} {
+	for name, wide := range map[string]bool{"terminal": true, "file": false} {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			p := &warmProgress{progress: progress{w: &out, redraw: redraw}}
+			p := &warmProgress{}
 			start := time.Now()
 			for _, s := range states {
-				out.Reset()
-				p.draw(s.state, start.Add(s.after))
-				erased, line, _ := strings.Cut(out.String(), "allasfs: ")
 				want := s.want
-				if redraw {
+				if wide {
 					want = bar(s.state.DoneBytes, s.state.Bytes) + " " + want
 				}
-				if line != want+"\n" {
-					t.Errorf("after %v: %q, want %q", s.after, line, want)
-				}
-				if first := s.after == 0; (erased != "") != (redraw && !first) {
-					t.Errorf("after %v: %q before the line", s.after, erased)
+				if got := p.line(s.state, start.Add(s.after), wide); len(got) != 1 || got[0] != want {
+					t.Errorf("after %v: %q, want %q", s.after, got, want)
 				}
 			}
 		})
 	}
 }
 
-// TestWarmTellsOnceWhatHasNoRoom: a warning before the line, once.
-func TestWarmTellsOnceWhatHasNoRoom(t *testing.T) {
-	var out, errs bytes.Buffer
-	p := &warmProgress{progress: progress{w: &out}, s: &streams{err: &errs}}
-	for range 2 {
-		p.draw(fs.WarmState{Running: true, Files: 2, Bytes: 200, Need: 200, Room: 100}, time.Now())
-	}
-	if got := strings.Count(errs.String(), "has room for 100 B"); got != 1 {
-		t.Errorf("told %d times: %q", got, errs.String())
-	}
-}
-
-// TestBar: of one width, whatever there is to show.
-func TestBar(t *testing.T) {
-	for _, tt := range []struct {
-		part, all int64
-		want      int // of barWidth
-	}{{0, 0, 0}, {0, 10, 0}, {5, 10, barWidth / 2}, {10, 10, barWidth}, {11, 10, barWidth}, {1 << 60, 1 << 61, barWidth / 2}} {
-		got := bar(tt.part, tt.all)
-		if want := "[" + strings.Repeat("#", tt.want) + strings.Repeat(" ", barWidth-tt.want) + "]"; got != want {
-			t.Errorf("%d of %d: %q, want %q", tt.part, tt.all, got, want)
+// TestWarmTellsWhatHasNoRoom: a warning before the line: as long as it holds where lines are drawn over, once where they stay.
+func TestWarmTellsWhatHasNoRoom(t *testing.T) {
+	for wide, want := range map[bool]int{true: 2, false: 1} {
+		p, told := &warmProgress{}, 0
+		for range 2 {
+			lines := p.line(fs.WarmState{Running: true, Files: 2, Bytes: 200, Need: 200, Room: 100}, time.Now(), wide)
+			told += strings.Count(strings.Join(lines, "\n"), "has room for 100 B")
+		}
+		if told != want {
+			t.Errorf("on a terminal %t: told %d times, want %d", wide, told, want)
 		}
 	}
 }
