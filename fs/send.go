@@ -271,6 +271,7 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
 	defer done()
+	body.exact()
 	pieces := d.Pieces()
 	parts := plan(pieces, d.Size(), b.ETag != "" && base.PartCopyable())
 	switch {
