@@ -66,6 +66,7 @@ type Draft struct {
 	id   string
 	stem stem     // of the files
 	data *os.File // nil while the journal holds the bytes: see inline
+	left bool     // by an earlier daemon
 
 	// io is held for reading while bytes are written, and for writing by calls that change what bytes count. It comes before mu.
 	io sync.RWMutex
@@ -170,6 +171,9 @@ func (a Attrs) clone() Attrs { return Attrs{ContentType: a.ContentType, Meta: ma
 
 // ID names the draft in its folder, over restarts too.
 func (d *Draft) ID() string { return d.id }
+
+// Left tells whether an earlier daemon made the draft.
+func (d *Draft) Left() bool { return d.left }
 
 // Begun is when the draft was made, by this daemon or an earlier one, to the nanosecond by the clock of then: its ID. Zero for an ID that is no time.
 func (d *Draft) Begun() time.Time {

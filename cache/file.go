@@ -28,6 +28,7 @@ type File struct {
 	src Source
 
 	whole bool // guarded by Cache.mu: a read of its start asks for all of it
+	exact bool // set by Exact before the first read
 }
 
 // File opens a version of size bytes. Nothing is read or requested before the first ReadAt or Fill. The caller closes it.
@@ -36,6 +37,9 @@ func (c *Cache) File(id ID, size int64, src Source) *File {
 	defer c.mu.Unlock()
 	return &File{c: c, v: c.acquire(id, max(size, 0)), src: src}
 }
+
+// Exact lets later reads ask for the blocks of their own bytes alone: nothing is read ahead. Call it before the first read.
+func (f *File) Exact() { f.exact = true }
 
 // Size is the size of the object in bytes.
 func (f *File) Size() int64 { return f.v.size }
@@ -102,7 +106,7 @@ func (c *Cache) step() int { return int(max(c.o.BlockSize, min(1<<20, c.request)
 func (f *File) readStep(ctx context.Context, p []byte, off int64) (int, error) {
 	n := f.v.readDisk(p, off)
 	if n == len(p) {
-		if f.v.held.Load() < f.v.size {
+		if !f.exact && f.v.held.Load() < f.v.size {
 			f.c.mu.Lock()
 			f.observe(off, int64(n))
 			f.c.mu.Unlock()

@@ -32,7 +32,9 @@ func (r *reader) run(ctx context.Context) error {
 	c, v := r.f.c, r.f.v
 	r.pinned, r.wanted = r.pinnedRoom[:0], r.wantedRoom[:0]
 	c.mu.Lock()
-	r.f.plan(r.off, int64(len(r.p)))
+	if !r.f.exact {
+		r.f.plan(r.off, int64(len(r.p)))
+	}
 	r.want()
 	var err error
 	for err == nil && r.n < len(r.p) {

@@ -74,7 +74,7 @@ func (c *Cache) recoverDraft(files stem, hasJournal, hasData bool) error {
 		d.close()
 		return c.setAside(files, err)
 	}
-	d.durable = true
+	d.durable, d.left = true, true
 	d.tell()
 	c.drafts[d.id] = d
 	c.draftUse += d.t.local

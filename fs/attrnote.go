@@ -76,6 +76,33 @@ func (f *FS) noteAttrs(n *node) {
 	}
 }
 
+// noteSetMeanwhile notes the attributes that were set since seq as those of the version that n's draft has become, before the draft, whose journal has them, goes;
+// n.drafting is held.
+func (f *FS) noteSetMeanwhile(n *node, etag string, seq uint64) {
+	f.mu.Lock()
+	if n.attrsSeq == seq || n.parent == nil || n.unlinked {
+		f.mu.Unlock()
+		return
+	}
+	w := f.notes[n]
+	if w == nil {
+		w = &noted{}
+		f.notes[n] = w
+	}
+	f.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.mu.Lock()
+	if f.notes[n] != w || n.parent == nil {
+		f.mu.Unlock()
+		return
+	}
+	note := f.noteOf(n)
+	f.mu.Unlock()
+	note.ETag = etag
+	f.keepNote(w, note)
+}
+
 // attrsToDraft journals n's attributes with its draft, if that is one that the next mount would send after a crash.
 func (f *FS) attrsToDraft(n *node) {
 	n.drafting.Lock() // what was set last is written last

@@ -166,3 +166,46 @@ func TestAttrsAreToldAsSent(t *testing.T) {
 		}
 	})
 }
+
+// TestAttrsAreNotedBeforeTheDraftGoes: attributes that were set while a file was on its way are in the journal at every moment: with the draft, or noted as those of
+// the version that it has become.
+func TestAttrsAreNotedBeforeTheDraftGoes(t *testing.T) {
+	w := newWorld(t, writeBack)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "PutObject" && !held.Swap(true) {
+			close(reached)
+			<-goOn
+		}
+		return nil
+	})
+	w.ok(w.create("f", []byte("bytes")))
+	<-reached
+	w.setSome("f")
+	id := w.hold("f").ID
+	slow := &noted{} // the disk is slow to take the note
+	slow.mu.Lock()
+	w.f.mu.Lock()
+	n := w.f.nodes[id]
+	w.f.notes[n] = slow
+	w.f.mu.Unlock()
+	close(goOn)
+	drafts := func() int { return len(w.cache.Drafts()) }
+	w.eventually(func() bool {
+		if n.drafting.TryLock() { // nobody is about to end the draft
+			n.drafting.Unlock()
+			return drafts() == 0
+		}
+		return len(w.srv.Keys("data")) > 0
+	})
+	if drafts() == 0 {
+		t.Error("the draft went before what was set is noted")
+	}
+	slow.mu.Unlock()
+	w.eventually(func() bool { return drafts() == 0 })
+	w.crash()
+	w.start(writeBack)
+	w.ok(w.f.Sync(t.Context()))
+	w.wantSome("f")
+}

@@ -48,6 +48,13 @@ func (b *draftBody) in(ctx context.Context) *draftBody {
 	return &c
 }
 
+// exact lets reading download nothing but what it takes: for who fetches before.
+func (b *draftBody) exact() {
+	if b.file != nil {
+		b.file.Exact()
+	}
+}
+
 // fetch downloads what bytes [off, off+n) take from the base, in few requests; reading would ask for a little at a time. What it cannot get, reading tells.
 func (b *draftBody) fetch(ctx context.Context, pieces []cache.Piece, off, n int64) {
 	for _, p := range pieces {

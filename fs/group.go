@@ -30,13 +30,13 @@ func (g *Group) share(all, least int) int {
 	return max(all/g.of, least)
 }
 
-// claim tells whether f takes care of a draft that an earlier mount left: of several file systems on one store the first that shows its file. One that is
-// alone takes care of all drafts of its store.
+// claim tells whether f takes care of a draft that an earlier mount left: of several file systems on one store the first that shows its file; what those that are
+// mounted already have made is theirs. One that is alone takes care of all drafts of its store.
 func (g *Group) claim(f *FS, d *cache.Draft) bool {
 	if g == nil || g.of == 1 {
 		return true
 	}
-	if _, shown := f.pathOfKey(d.Target().Bucket, d.Target().Key); !shown {
+	if _, shown := f.pathOfKey(d.Target().Bucket, d.Target().Key); !shown || !d.Left() {
 		return false
 	}
 	g.mu.Lock()

@@ -52,6 +52,9 @@ func TestDraftsOfAGroupAreTakenUpOnce(t *testing.T) {
 		d := must[*cache.Draft](t)(w.cache.NewDraft(cache.Target{Store: "test", Bucket: bucket, Key: "f"}, cache.Base{}, 0, cache.Attrs{}))
 		w.ok(d.SetState(cache.StateConflict, "for a person to decide"))
 	}
+	w.crash()
+	w.cache = must[*cache.Cache](t)(cache.Open(cache.Options{Dir: w.dir, Size: 1 << 30}))
+	defer func() { w.ok(w.cache.Close()) }()
 	g := NewGroup(3)
 	for _, tt := range []struct {
 		bucket string
@@ -66,5 +69,23 @@ func TestDraftsOfAGroupAreTakenUpOnce(t *testing.T) {
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("the file system of bucket %q keeps %q, want %q", tt.bucket, got, tt.want)
 		}
+	}
+}
+
+// One that joins when another of its store is mounted already does not take up what that one is writing, or has queued.
+func TestLateOneTakesNoLiveDrafts(t *testing.T) {
+	w := newWorld(t, later, func(o *Options) { o.Group = NewGroup(2) })
+	w.ok(w.create("queued", []byte("x")))
+	h := must[*Handle](t)(w.open("open", syscall.O_WRONLY|syscall.O_CREAT))
+	defer h.Release()
+	late := must[*FS](t)(New(Options{Store: w.store, Name: "test", Cache: w.cache, TTL: time.Minute, Group: w.f.o.Group}))
+	if kept := late.Status().Drafts; len(kept) > 0 {
+		t.Errorf("it took %+v", kept)
+	}
+	w.ok(late.Close(t.Context()))
+	w.ok(h.Flush(t.Context()))
+	w.ok(w.f.Sync(t.Context()))
+	if keys := w.srv.Keys("data"); !slices.Equal(keys, []string{"open", "queued"}) {
+		t.Errorf("the store has %q", keys)
 	}
 }

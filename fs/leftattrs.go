@@ -217,6 +217,21 @@ func (f *FS) takeLeft(n *node) {
 	}
 }
 
+// dropLeft forgets attributes that an earlier mount left of a version that was removed here: nobody is to be told that they could not be set.
+func (f *FS) dropLeft(v s3.Version) {
+	var gone []*leftAttrs
+	f.mu.Lock()
+	for l := range f.left {
+		if names := l.names(); l.note.ETag == v.ETag && len(names) == 1 && names[0] == (objectName{v.Bucket, v.Key}) {
+			gone = append(gone, l)
+		}
+	}
+	f.mu.Unlock()
+	for _, l := range gone {
+		l.end()
+	}
+}
+
 // leftPaths are the files of attributes that an earlier mount left and that are to be sent yet; needs f.mu.
 func (f *FS) leftPaths() (paths []string) {
 	for l := range f.left {

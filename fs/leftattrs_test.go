@@ -328,3 +328,49 @@ func TestLeftAttrsLandLate(t *testing.T) {
 		t.Errorf("%d copies", n)
 	}
 }
+
+// TestLeftAttributesOfARemovedFile: what a crash left of a file that is removed, or replaced, before it could be sent is forgotten with it, and not told as given up.
+func TestLeftAttributesOfARemovedFile(t *testing.T) {
+	for name, away := range map[string]func(w *world) error{
+		"removed": func(w *world) error { return w.unlink("f") },
+		"replaced": func(w *world) error {
+			w.srv.PutObject("data", "g", []byte("other"), nil)
+			return w.rename("g", "f")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.stored("f")
+			w.setAll("f")
+			w.crash()
+			held := func(n int) {
+				w.eventually(func() bool { w.f.mu.Lock(); defer w.f.mu.Unlock(); return len(w.f.left) == n })
+			}
+			w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+				if r.Op == "CopyObject" && r.Key == "f" {
+					return &s3test.Fault{Status: 507, Code: "InsufficientStorage"}
+				}
+				return nil
+			})
+			w.start(func(o *Options) { o.ResumeAfter = time.Hour })
+			held(1)
+			w.f.mu.Lock()
+			w.f.errors = nil
+			w.f.mu.Unlock()
+			w.eventually(func() bool { return w.f.tree.TryAcquire(whole) }) // the first try has failed
+			w.f.tree.Release(whole)
+			w.srv.Fault(nil)
+			w.ok(away(w))
+			held(0)
+			w.ok(w.f.Sync(t.Context()))
+			for _, e := range w.f.Status().Errors {
+				if strings.Contains(e.Text, "given up") {
+					t.Errorf("told: %+v", e)
+				}
+			}
+			if all := must[[]*cache.Intent](t)(w.cache.Intents()); len(all) > 0 {
+				t.Errorf("%d notes are left", len(all))
+			}
+		})
+	}
+}

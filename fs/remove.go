@@ -305,7 +305,9 @@ func (f *FS) removed(n *node, stored bool) {
 		draft, n.draft = n.draft, nil
 	}
 	f.detach(n)
+	gone := n.last
 	f.mu.Unlock()
+	f.dropLeft(gone)
 	f.dropEarly(had)
 	if had != nil && draft == nil {
 		f.unsend(had)

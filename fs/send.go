@@ -180,6 +180,9 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	v.Key, v.Size = key, d.Size()
 	at.modified = o.Modified
 	f.attrs.Add(versionKey{bucket, key, o.ETag}, at)
+	n.drafting.Lock() // what is set from here on finds no draft, and is noted as that of the new version
+	defer n.drafting.Unlock()
+	f.noteSetMeanwhile(n, o.ETag, seq)
 	if err := d.Commit(f.cacheID(v)); err != nil {
 		f.log.Warn("keep what was sent in the cache", "bucket", bucket, "key", key, "err", err)
 		if err := d.Discard(); err != nil {
@@ -277,6 +280,7 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
 	defer done()
+	body.exact()
 	pieces := d.Pieces()
 	parts := plan(pieces, d.Size(), b.ETag != "" && base.PartCopyable())
 	switch {
