@@ -129,3 +129,21 @@ func TestSharedBucket(t *testing.T) {
 	}
 	m.unmount(t)
 }
+
+// TestTakenBucketName: making a bucket whose name another project has taken says so, though nobody here may look into that one.
+func TestTakenBucketName(t *testing.T) {
+	w := need(t)
+	m := w.mount(t)
+	bucket, store := w.otherBucket(t)
+	t.Cleanup(func() { store("wipe", bucket) })
+	store("make", bucket, "private")
+	if err := os.Mkdir(m.path(bucket), 0o755); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("mkdir: %v, want EEXIST", err)
+	}
+	if _, err := os.ReadDir(m.path(bucket)); !errors.Is(err, syscall.EACCES) {
+		t.Errorf("ls: %v, want EACCES", err)
+	}
+	if status := w.run(t, w.dir, w.binary, "status", m.dir); !strings.Contains(status, "the store does not allow it") || !strings.Contains(status, bucket) {
+		t.Errorf("status does not tell why:\n%s", status)
+	}
+}
