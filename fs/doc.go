@@ -73,7 +73,7 @@
 // crash too, until what was lost is written again or cut off (tear).
 //
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
-// written again, and completes the upload. Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
+// written again, and completes the upload. One that is not wanted any more is aborted, if need be by a later mount (abortNote). Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
 //
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
 //
@@ -128,7 +128,7 @@
 //   - FS.tree: shared by every change of the namespace, whole for the rename of a directory
 //   - node.gate: shared by writes to a file, whole for sending, renaming and removing it, and for a directory's marker and its removal. Reads and stat
 //     take none: they never wait for an upload. Who needs two takes that of the lower node id first (FS.together)
-//   - node.appending, loan.mu, noted.mu, leftAttrs.mu, node.drafting: over local disk I/O
+//   - node.appending, loan.mu, node.drafting, noted.mu, leftAttrs.mu: over local disk I/O
 //   - FS.mu: every field of nodes and the node table, no I/O at all
 //   - sweep.mu
 //   - listing.mu, warming.mu
