@@ -8,8 +8,8 @@ import (
 	"allasfs/s3"
 )
 
-// sameAsk is how soon after a failed READ another one of the same offset is the kernel's second try for the same read(2).
-const sameAsk = 100 * time.Millisecond
+// sameAsk is how soon after a failed READ another one of the same offset is the kernel's second try for the same read(2): at once, but machines may be busy.
+const sameAsk = time.Second
 
 // timedOut remembers a read of a handle for which the store gave no answer in time. When reading ahead fails, the kernel asks once more for the first page
 // (filemap_read in mm/filemap.c calls filemap_read_folio for a folio that is not up to date): the program would wait twice as long as it was promised.
