@@ -147,7 +147,7 @@ func TestSequenceAmongRandomReads(t *testing.T) {
 		}
 	}
 	n, bytes := s.count()
-	if n > random+60 || bytes > int64(random+200)*128*kib+64*mib {
+	if n > random+100 || bytes > int64(random+200)*128*kib+64*mib {
 		t.Errorf("%d requests, %d MiB for %d random reads and a sequence of 16 MiB", n, bytes/mib, random)
 	}
 }
