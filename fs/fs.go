@@ -85,7 +85,7 @@ type FS struct {
 	stopWrote func() // of Store.OnWrite
 
 	attrs *cache.LRU[versionKey, knownAttrs]   // attributes of versions, as HEAD or an own upload told them
-	heads *cache.LRU[versionKey, headOfListed] // true sizes of entries that a listing lies about
+	heads *cache.LRU[objectName, headOfListed] // true sizes of entries that a listing lies about
 
 	wholes *cache.LRU[uint64, int] // by a directory's id: files in a row that were read whole, of those that mayBeWhole
 
@@ -173,7 +173,7 @@ func New(o Options) (*FS, error) {
 		parts:    semaphore.NewWeighted(maxParts),
 		smalls:   semaphore.NewWeighted(queueSmall),
 		attrs:    cache.NewLRU[versionKey, knownAttrs](known),
-		heads:    cache.NewLRU[versionKey, headOfListed](known),
+		heads:    cache.NewLRU[objectName, headOfListed](known),
 		wholes:   cache.NewLRU[uint64, int](wholeDirs),
 		nodes:    make(map[uint64]*node),
 		reading:  make(map[*node]int64),

@@ -3,6 +3,7 @@ package fs
 import (
 	"bytes"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,6 +45,25 @@ func TestListingOfLargeObjects(t *testing.T) {
 	}
 	w.srv.SetModified("data", "d/empty", time.Now().Add(-time.Hour))
 	w.wantCounts(w.counts(func() { w.sizes(d.ID) }), withHeads(1)) // another object may have come in its place
+}
+
+// TestLargeObjectGrows: a dynamic large object to which another client adds a segment, with its manifest as it was, is another version for who reads it, and shows
+// its new size after that, in listings too.
+func TestLargeObjectGrows(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	w.srv.PutDLO("data", "d/log", "data", "seg/", filled(5000, 1))
+	d := w.hold("d")
+	if sizes := w.sizes(d.ID); sizes["log"] != 5000 {
+		t.Fatalf("the large object shows %d bytes", sizes["log"])
+	}
+	h := must[*Handle](t)(w.open("d/log", 0))
+	defer h.Release()
+	w.srv.PutObject("data", "seg/00000001", filled(4000, 2), nil)
+	_, err := h.ReadAt(t.Context(), make([]byte, 100), 0)
+	w.wantErr(err, syscall.ESTALE)
+	if sizes := w.sizes(d.ID); sizes["log"] != 9000 {
+		t.Errorf("the grown object shows %d bytes", sizes["log"])
+	}
 }
 
 // withHeads is what a listing of one page costs.

@@ -12,8 +12,10 @@ import (
 	"allasfs/s3"
 )
 
-// headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand.
+// headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand and no read finds it wrong: segments may
+// be added to a dynamic large object, of which its entry shows nothing.
 type headOfListed struct {
+	etag     string
 	modified time.Time
 	object   s3.Object
 }
@@ -77,7 +79,7 @@ func (f *FS) trueSizesOf(ctx context.Context, p place, objects []s3.Object, ask 
 
 // recallSize replaces a listed object by what HEAD said of it before, if it did.
 func (f *FS) recallSize(bucket string, o *s3.Object) bool {
-	if h, ok := f.heads.Get(versionKey{bucket, o.Key, o.ETag}); ok && h.modified.Equal(o.Modified) {
+	if h, ok := f.heads.Get(objectName{bucket, o.Key}); ok && h.etag == o.ETag && h.modified.Equal(o.Modified) {
 		*o = h.object
 		return true
 	}
@@ -100,7 +102,7 @@ func (f *FS) askSize(ctx context.Context, bucket string, o s3.Object) (s3.Object
 		return s3.Object{}, err
 	}
 	h.Modified = o.Modified // to the second in HEAD: one date for one version
-	f.heads.Add(versionKey{bucket, o.Key, o.ETag}, headOfListed{modified: o.Modified, object: h})
+	f.heads.Add(objectName{bucket, o.Key}, headOfListed{etag: o.ETag, modified: o.Modified, object: h})
 	f.learn(bucket, h)
 	if h.Large == s3.NotLarge {
 		f.attrFile.add(bucket, h)

@@ -14,6 +14,7 @@ import (
 // file is one open file as the kernel numbers it.
 type file struct {
 	handle *fs.Handle
+	both   bool // opened to read and write
 	past   bool // its writes go past the kernel's pages, which may be read by other handles
 }
 
@@ -22,28 +23,29 @@ type file struct {
 func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created bool, out *fuse.OpenOut) error {
 	mode := flags & syscall.O_ACCMODE
 	out.OpenFlags = 0
-	id := b.backings.open(h)
+	both := mode == syscall.O_RDWR
+	id := b.backings.open(h, both)
 	switch {
 	case id != 0:
 		out.OpenFlags, out.BackingID = fuse.FOPEN_PASSTHROUGH, id
 	case h.KeepCache():
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
-	past := id == 0 && mode == syscall.O_WRONLY && b.past
+	past := id == 0 && mode == syscall.O_WRONLY && b.past && b.backings.opened(h.Node()).both == 0
 	if past || h.Direct() || id != 0 && mode != syscall.O_RDONLY {
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 	}
 	if mode == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
-	if id != 0 && mode == syscall.O_RDWR {
+	if id != 0 && both {
 		if err := h.Watch(ctx); err != nil {
-			b.backings.release(h.Node())
+			b.backings.release(h.Node(), both)
 			h.Release()
 			return err
 		}
 	}
-	out.Fh = b.files.add(&file{handle: h, past: past})
+	out.Fh = b.files.add(&file{handle: h, both: both, past: past})
 	return nil
 }
 
@@ -152,7 +154,7 @@ func (b *bridge) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 // Release implements fuse.RawFileSystem.
 func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if f := b.files.get(in.Fh); f != nil {
-		b.backings.release(f.handle.Node())
+		b.backings.release(f.handle.Node(), f.both)
 		b.files.remove(in.Fh)
 		f.handle.Release()
 	}

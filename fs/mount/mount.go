@@ -140,7 +140,7 @@ func (b *bridge) ended() {
 	b.stop()
 	b.notifier.close()
 	for _, open := range b.files.drain() {
-		b.backings.release(open.handle.Node())
+		b.backings.release(open.handle.Node(), open.both)
 		open.handle.Release()
 	}
 	for _, open := range b.dirs.drain() {

@@ -34,8 +34,8 @@ type backings struct {
 	inodes map[uint64]*inode
 }
 
-// openings is how often a node is open, and was opened since it last was not.
-type openings struct{ handles, ever int }
+// openings is how often a node is open, how often to read and write, by mappings too, and how often it was opened since it last was not.
+type openings struct{ handles, both, ever int }
 
 // inode is a node with open handles.
 type inode struct {
@@ -72,8 +72,8 @@ func noPassthrough(server *fuse.Server, off, collects bool) string {
 	return ""
 }
 
-// open counts a handle of h's file and tells how the kernel reads by it: id is 0 for reads by the daemon.
-func (p *backings) open(h *fs.Handle) (id int32) {
+// open counts a handle of h's file, both: to read and write, and tells how the kernel reads by it: id is 0 for reads by the daemon.
+func (p *backings) open(h *fs.Handle, both bool) (id int32) {
 	p.mu.Lock()
 	i := p.inodes[h.Node()]
 	if i == nil {
@@ -82,6 +82,9 @@ func (p *backings) open(h *fs.Handle) (id int32) {
 	}
 	i.handles++
 	i.ever++
+	if both {
+		i.both++
+	}
 	wanted := p.why == ""
 	p.mu.Unlock()
 
@@ -153,8 +156,8 @@ func refusal(errno syscall.Errno) string {
 	return errno.Error()
 }
 
-// release ends one handle of a node; the last one gives the file back.
-func (p *backings) release(node uint64) {
+// release ends one handle of a node, as open counted it; the last one gives the file back.
+func (p *backings) release(node uint64, both bool) {
 	p.mu.Lock()
 	i := p.inodes[node]
 	p.mu.Unlock()
@@ -165,6 +168,9 @@ func (p *backings) release(node uint64) {
 	defer i.mu.Unlock()
 	p.mu.Lock()
 	i.handles--
+	if both {
+		i.both--
+	}
 	last := i.handles == 0
 	if last {
 		delete(p.inodes, node)

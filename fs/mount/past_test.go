@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,10 +102,14 @@ func helperMappedUntil(args []string) error {
 	return unix.Munmap(p)
 }
 
-// TestMappedDuringAWrite: a mapping whose page came back while a write waits in the daemon, here for room, has what is written once that is done.
-func TestMappedDuringAWrite(t *testing.T) {
-	const room = 256 << 10
-	m, _, _, write := pastReader(t, func(o *setup) { o.cache.DraftSpace = room })
+// pastRoom is the room for drafts in bytes where a write is to wait for it.
+const pastRoom = 256 << 10
+
+func little(o *setup) { o.cache.DraftSpace = pastRoom }
+
+// noRoom takes all room for drafts until give is called, which returns when there is room again. The later that is, the surer have others to wait.
+func noRoom(t *testing.T, m *mounted) (give func() error) {
+	t.Helper()
 	began, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	m.s3.Fault(func(r s3test.Request) *s3test.Fault {
@@ -115,21 +120,95 @@ func TestMappedDuringAWrite(t *testing.T) {
 		return nil
 	})
 	g := must[*os.File](t)(os.Create(m.path("g")))
-	must[int64](t)(io.Copy(g, strings.NewReader(strings.Repeat("g", room))))
+	must[int64](t)(io.Copy(g, strings.NewReader(strings.Repeat("g", pastRoom))))
 	closed := make(chan error, 1)
 	go func() { closed <- g.Close() }()
 	<-began
+	return func() error {
+		close(release)
+		return <-closed
+	}
+}
 
+// TestMappedDuringAWrite: a mapping whose page came back while a write waits in the daemon, here for room, has what is written once that is done.
+func TestMappedDuringAWrite(t *testing.T) {
+	m, _, _, write := pastReader(t, little)
+	give := noRoom(t, m)
 	reader := helper("mapped-until", m.path("f"), fmt.Sprint(pastAt), "7")
 	var out bytes.Buffer
 	reader.Stderr = &out
 	told := must[io.ReadCloser](t)(reader.StdoutPipe())
 	ok(t, reader.Start())
 	must[string](t)(bufio.NewReader(told).ReadString('\n'))
-	time.AfterFunc(200*time.Millisecond, func() { close(release) }) // the later, the surer is the write to wait
+	gave := make(chan error, 1)
+	time.AfterFunc(200*time.Millisecond, func() { gave <- give() })
 	write(7)
-	ok(t, <-closed)
+	ok(t, <-gave)
 	if err := reader.Wait(); err != nil {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+// helperMark maps a file to read and write, PATH, says so by a line, and when a line comes in sets the byte at OFFSET to its first, until its input ends.
+func helperMark(args []string) error {
+	off, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(args[0], os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	p, err := unix.Mmap(int(f.Fd()), 0, off+1, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	fmt.Println("mapped")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		p[off] = in.Bytes()[0]
+	}
+	if err := unix.Munmap(p); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// TestMappingWritesBesideWriteOnly: what a program writes by a mapping while another writes to the same page, by a descriptor for writing alone, is kept, and
+// what the other writes is, too.
+func TestMappingWritesBesideWriteOnly(t *testing.T) {
+	const markAt = 1 << 12
+	m := newMount(t, little)
+	data := randomBytes(3 << 12)
+	m.put("f", string(data))
+	m.cached("f", string(data))
+	mapper := helper("mark", m.path("f"), fmt.Sprint(markAt))
+	var out bytes.Buffer
+	mapper.Stderr = &out
+	told := must[io.ReadCloser](t)(mapper.StdoutPipe())
+	tell := must[io.WriteCloser](t)(mapper.StdinPipe())
+	ok(t, mapper.Start())
+	must[string](t)(bufio.NewReader(told).ReadString('\n'))
+	w := must[*os.File](t)(os.OpenFile(m.path("f"), os.O_WRONLY, 0))
+	give := noRoom(t, m)
+
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := w.WriteAt([]byte("written"), pastAt)
+		wrote <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	must[int](t)(fmt.Fprintln(tell, "m"))
+	time.Sleep(200 * time.Millisecond)
+	ok(t, give())
+	ok(t, <-wrote)
+	ok(t, tell.Close())
+	if err := mapper.Wait(); err != nil {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	ok(t, w.Close())
+	data[markAt] = 'm'
+	copy(data[pastAt:], "written")
+	if got := must[[]byte](t)(m.stored("f")); !bytes.Equal(got, data) {
+		t.Errorf("the mapping's byte is %q, what was written %q", got[markAt], got[pastAt:pastAt+7])
 	}
 }
