@@ -109,6 +109,9 @@ func (f *FS) leftAbort(kept *cache.Intent) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if slices.ContainsFunc(f.aborts.left, func(o *leftUpload) bool { return o.ID == l.ID }) {
+		return // noted as the drafts were taken up
+	}
 	f.aborts.left = append(f.aborts.left, l)
 	f.runAborts(0)
 }

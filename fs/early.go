@@ -308,10 +308,16 @@ func (f *FS) noteWhole(d *cache.Draft, t cache.Target, id string, parts []s3.Par
 	f.noteUpload(d, cache.Upload{Bucket: t.Bucket, Key: t.Key, ID: id, ETag: etag})
 }
 
-// abortLeft aborts the upload that a crash left of a draft that was still open: nobody can be about to complete it.
+// abortLeft aborts the upload that a crash left of a draft that is not sent by itself: at once where nobody can be about to complete it.
 func (f *FS) abortLeft(d *cache.Draft) {
 	u := d.Upload()
 	if u.ID == "" || f.o.ReadOnly {
+		return
+	}
+	if u.ETag != "" {
+		f.addPerhaps(d, []cache.Perhaps{{ETag: u.ETag}})
+		f.abortLater(cache.Target{Bucket: u.Bucket, Key: u.Key}, u.ID, abortUnsure)
+		f.noteUpload(d, cache.Upload{})
 		return
 	}
 	f.mu.Lock()

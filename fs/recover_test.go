@@ -229,6 +229,45 @@ func TestUnsureUploadIsNotAborted(t *testing.T) {
 	w.left(0)
 }
 
+// TestUnsureUploadOfTheOlder: nor is that of a file that is kept for a person, as something newer was to be stored, or as it lost a write: only when the store must have
+// ended with it.
+func TestUnsureUploadOfTheOlder(t *testing.T) {
+	w := newWorld(t, later)
+	w.ok(w.create("f", random(singlePut+1)))
+	asked := make(chan struct{}, 9)
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op != "CompleteMultipartUpload" {
+			return nil
+		}
+		asked <- struct{}{}
+		return &s3test.Fault{Before: time.Minute}
+	})
+	go func(f *FS) { _ = f.Sync(ctxOf(t)) }(w.f)
+	<-asked
+	w.crash()
+	w.failing("CreateMultipartUpload")
+	w.start(later)
+	must[func()](t)(w.f.supersede(t.Context(), "data", "f"))
+	w.srv.ResetCounts()
+	for range 2 {
+		w.crash() // waits for what had begun
+		if n := w.srv.Count("AbortMultipartUpload"); n > 0 {
+			t.Errorf("aborted %d times", n)
+		}
+		w.start(later)
+		w.f.mu.Lock()
+		left := w.f.aborts.left
+		w.f.mu.Unlock()
+		if len(left) != 1 || time.Until(left[0].Due) < abortUnsure/2 {
+			t.Errorf("to be aborted later: %d", len(left))
+		}
+	}
+	w.crash()
+	if n := w.srv.Count("AbortMultipartUpload"); n > 0 {
+		t.Errorf("aborted %d times", n)
+	}
+}
+
 // TestSaveIsWholeOrNothing: a kept file that cannot be read to its end leaves nothing under the name that it was to be saved to, nor beside it; and no file is replaced.
 func TestSaveIsWholeOrNothing(t *testing.T) {
 	w := newWorld(t)
