@@ -367,6 +367,7 @@ func TestOtherFolderIsRefused(t *testing.T) {
 		"crash after lock":   {[]string{lockName}, nil, true},
 		"crash before end":   {[]string{lockName}, []string{blocksDir, intentsDir}, true},
 		"a cache":            {[]string{lockName, "attributes"}, []string{blocksDir, draftsDir, intentsDir}, true},
+		"blocks removed":     {[]string{lockName, "attributes"}, []string{draftsDir, intentsDir}, true}, // by hand, to free the disk
 		"a file":             {[]string{"passwd"}, nil, false},
 		"a folder":           {nil, []string{"systemd"}, false},
 		"a lock beside":      {[]string{lockName, "passwd"}, nil, false},

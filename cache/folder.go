@@ -111,17 +111,19 @@ func isCache(dir string) error {
 	if err != nil {
 		return err
 	}
-	made, other := 0, ""
+	locked, made, other := false, false, ""
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == lockName && e.Type().IsRegular(), (name == blocksDir || name == draftsDir) && e.IsDir():
-			made++
+		case name == lockName && e.Type().IsRegular():
+			locked = true
+		case (name == blocksDir || name == draftsDir) && e.IsDir():
+			made = true
 		case name == intentsDir && e.IsDir(), name == "lost+found": // which a new file system has
 		default:
 			other = name
 		}
 	}
-	if other != "" && made < 3 { // beside those three other files of the mount may lie
+	if other != "" && !(locked && made) { // beside those other files of the mount may lie; one of the two folders may have been removed by hand, to free the disk
 		return fmt.Errorf("%s: %w: it holds %s", dir, ErrNotCache, other)
 	}
 	return nil
