@@ -52,6 +52,20 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 	}
 }
 
+// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. With sync it is durable.
+func (f *FS) olderStays(d *cache.Draft, sync bool) error {
+	for _, o := range f.leftFor(d.Target().Bucket, d.Target().Key) {
+		err := o.SetState(cache.StateConflict, supersededWhy)
+		if err == nil && sync {
+			err = o.Persist()
+		}
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
 // supersedeBoth is supersede for the two names of a rename.
 func (f *FS) supersedeBoth(ctx context.Context, from, to spot) (undo func(), err error) {
 	first, err := f.supersede(ctx, from.at.bucket, from.key)
