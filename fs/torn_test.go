@@ -394,3 +394,31 @@ func TestTornWhileSendingFails(t *testing.T) {
 	w.start()
 	w.wantTorn(nil)
 }
+
+// TestTornReasonStays: that a kept file has lost a write is told after a vain try of a person to send it, too.
+func TestTornReasonStays(t *testing.T) {
+	for name, fail := range map[string]func(*world){
+		"refused":        func(w *world) { w.down(true) },
+		"another client": func(w *world) { w.srv.PutObject("data", "f", []byte("another"), nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT))
+			must[int](t)(h.WritePages(t.Context(), []byte("some"), 0))
+			w.loseLast(h)
+			w.crash()
+			w.start()
+			fail(w)
+			id := w.f.Status().Drafts[0].ID
+			for range 2 {
+				if w.f.RecoverSend(t.Context(), id, false) == nil {
+					t.Fatal("sent")
+				}
+			}
+			why := w.f.Status().Drafts[0].Reason
+			if !strings.Contains(why, "was lost") || strings.Count(why, "tried again") != 1 {
+				t.Errorf("the reason is %q", why)
+			}
+		})
+	}
+}
