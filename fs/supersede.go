@@ -184,6 +184,18 @@ func (f *FS) leftArrives(ctx context.Context, bucket, key string) error {
 	}
 }
 
+// leftOfNodeArrives is leftArrives for a file of which there is no draft yet.
+func (f *FS) leftOfNodeArrives(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	if n.draft != nil || n.parent == nil {
+		f.mu.Unlock()
+		return nil
+	}
+	bucket, key := f.keyOf(n)
+	f.mu.Unlock()
+	return f.leftArrives(ctx, bucket, key)
+}
+
 // wait returns when the sending has ended, or ctx.
 func (op *sendOp) wait(ctx context.Context) error {
 	select {
