@@ -243,6 +243,9 @@ func (f *FS) takeChanges(ctx context.Context, n *node, l *loan, last func(error)
 		return err
 	}
 	defer n.gate.Release(1)
+	if err := f.leftOfNodeArrives(ctx, n); err != nil { // draftOf would wait for it with a lock
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Changes(ctx, func(off int64, p []byte) error {

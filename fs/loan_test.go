@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"allasfs/cache"
 )
 
 // lentWorld is a file system with the cached file "f", which the kernel, that is the test, reads past it.
@@ -266,4 +269,62 @@ func TestLentAlone(t *testing.T) {
 	if b := h.Backing(1); b != nil {
 		t.Error("lent twice")
 	}
+}
+
+// TestMappedBesideTheLeft: what was written by a mapping waits for what an earlier mount left of the file and is on its way, and meanwhile no lock is held.
+func TestMappedBesideTheLeft(t *testing.T) {
+	w, reader, b, data := lentWorld(t)
+	h := must[*Handle](t)(w.open("f", syscall.O_RDWR))
+	w.ok(h.Watch(t.Context()))
+	d := must[*cache.Draft](t)(w.cache.NewDraft(cache.Target{Store: "test", Bucket: "data", Key: "f"}, cache.Base{}, 0, cache.Attrs{}))
+	op := &sendOp{done: make(chan struct{}), going: true}
+	w.f.mu.Lock()
+	w.f.orphans[d.ID()], w.f.resends[d.ID()] = d, op
+	w.f.mu.Unlock()
+	arrives := sync.OnceFunc(func() {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		delete(w.f.orphans, d.ID())
+		delete(w.f.resends, d.ID())
+		close(op.done)
+	})
+	t.Cleanup(arrives) // for when the test fails
+	m := mapping(t, b)
+	must[int](t)(m.WriteAt([]byte("mapped"), 0))
+	copy(data, "mapped")
+	took := make(chan error, 1)
+	go func() { took <- w.f.takeUp(ctxOf(t), h.n) }()
+	w.eventually(func() bool {
+		free := h.n.gate.TryAcquire(whole)
+		if free {
+			h.n.gate.Release(whole)
+		}
+		return !free
+	})
+	l := h.n.loan.Load()
+	locked := make(chan struct{})
+	go func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(locked)
+	}()
+	w.eventually(func() bool {
+		select {
+		case <-locked:
+			return true
+		default:
+			return false
+		}
+	})
+	arrives()
+	w.ok(<-took)
+	w.ok(d.Discard())
+	w.ok(h.Flush(t.Context()))
+	if !bytes.Equal(w.object("f"), data) {
+		t.Error("the store has other bytes")
+	}
+	h.Release()
+	w.ok(m.Close())
+	b.Close()
+	reader.Release()
 }

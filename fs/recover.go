@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"syscall"
 
 	"allasfs/cache"
@@ -139,11 +140,17 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 		f.endLeft(ctx, d, left)
 	}
 	if err != nil {
-		state, _ := d.State() // a conflict stays one
+		state, why := d.State()
+		kept := state == cache.StateConflict // which it stays
 		if isConflict(err) || isNotExist(err) {
 			state, err = cache.StateConflict, errStale{err}
 		}
-		f.record("upload", path, errors.Join(err, d.SetState(state, reason(err))))
+		if kept {
+			why = alsoFailed(why, reason(err))
+		} else {
+			why = reason(err)
+		}
+		f.record("upload", path, errors.Join(err, d.SetState(state, why)))
 		return err
 	}
 	v := o.Version(t.Bucket)
@@ -154,6 +161,16 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 		return d.Discard()
 	}
 	return nil
+}
+
+// alsoFailed is why a draft is kept that somebody tried to send in vain: it tells still what is wrong with its bytes.
+func alsoFailed(before, why string) string {
+	const again = "; tried again: "
+	first, _, _ := strings.Cut(before, again)
+	if first == "" {
+		return why
+	}
+	return first + again + why
 }
 
 // reason is why a draft was not sent, in the words that are kept with it.

@@ -111,7 +111,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		err = errors.Join(
 			d.SetTarget(cache.Target{Store: f.o.Name, Bucket: bucket, Key: key}),
 			d.SetAttrs(cache.Attrs{ContentType: at.contentType, Meta: at.encode()}),
-			d.SetState(cache.StateClosed, ""))
+			f.closeDraft(n, d, ""))
 	}
 	if err == nil {
 		_, err = f.supersede(ctx, bucket, key)
@@ -219,11 +219,14 @@ func (f *FS) noteFile(n *node) {
 // sendFailed keeps the draft and says why. When another client was first, its version gets the name back and the draft waits for `allasfs recover`.
 func (f *FS) sendFailed(n *node, d *cache.Draft, path string, err error) error {
 	conflict := lost(d, err)
-	state, why := cache.StateClosed, reason(err)
+	why := reason(err)
+	var serr error
 	if conflict {
-		state, err = cache.StateConflict, errStale{err}
+		serr, err = d.SetState(cache.StateConflict, why), errStale{err}
+	} else {
+		serr = f.closeDraft(n, d, why)
 	}
-	if serr := d.SetState(state, why); serr != nil {
+	if _, torn := errors.AsType[errTorn](serr); serr != nil && !torn { // the mount ends, and what it lost came while this was on its way
 		f.log.Error("journal of a draft", "path", path, "err", serr)
 	}
 	err = f.record("upload", path, err)

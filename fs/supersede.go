@@ -56,6 +56,20 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 	}
 }
 
+// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. With sync it is durable.
+func (f *FS) olderStays(d *cache.Draft, sync bool) error {
+	for _, o := range f.leftFor(d.Target().Bucket, d.Target().Key) {
+		err := o.SetState(cache.StateConflict, supersededWhy)
+		if err == nil && sync {
+			err = o.Persist()
+		}
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
 // supersedeBoth is supersede for the two names of a rename.
 func (f *FS) supersedeBoth(ctx context.Context, from, to spot) (undo func(), err error) {
 	first, err := f.supersede(ctx, from.at.bucket, from.key)
@@ -172,6 +186,18 @@ func (f *FS) leftArrives(ctx context.Context, bucket, key string) error {
 			return err
 		}
 	}
+}
+
+// leftOfNodeArrives is leftArrives for a file of which there is no draft yet.
+func (f *FS) leftOfNodeArrives(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	if n.draft != nil || n.parent == nil {
+		f.mu.Unlock()
+		return nil
+	}
+	bucket, key := f.keyOf(n)
+	f.mu.Unlock()
+	return f.leftArrives(ctx, bucket, key)
 }
 
 // wait returns when the sending has ended, or ctx.

@@ -81,9 +81,13 @@ func (f *FS) journalTear(t *tear, d *cache.Draft, sync bool) {
 	}
 	t.of = d
 	t.was, _ = d.State()
-	err := d.SetState(cache.StateConflict, plain(t.err))
-	if err == nil && sync {
-		err = d.Persist()
+	var err error
+	if t.was == cache.StateClosed {
+		err = f.olderStays(d, sync)
+	}
+	err = errors.Join(err, d.SetState(cache.StateConflict, plain(t.err)))
+	if sync {
+		err = errors.Join(err, d.Persist())
 	}
 	if err != nil {
 		f.log.Error("journal of a draft", "bucket", d.Target().Bucket, "key", d.Target().Key, "err", err)
@@ -132,14 +136,14 @@ func (f *FS) tear(n *node) error {
 	return nil
 }
 
-// closeDraft writes down that n's draft d is complete, unless n is torn: then it returns errTorn. n's gate is held.
-func (f *FS) closeDraft(n *node, d *cache.Draft) error {
+// closeDraft writes down that n's draft d is complete, and why it was not sent yet, "" = nothing went wrong, unless n is torn: then it returns errTorn. n's gate is held.
+func (f *FS) closeDraft(n *node, d *cache.Draft, why string) error {
 	n.drafting.Lock()
 	defer n.drafting.Unlock()
 	if err := f.tornOf(n); err != nil {
 		return err
 	}
-	return d.SetState(cache.StateClosed, "")
+	return d.SetState(cache.StateClosed, why)
 }
 
 // withSpan is spans with s among them.

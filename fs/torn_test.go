@@ -325,3 +325,100 @@ func TestSpans(t *testing.T) {
 		t.Errorf("too many: %d ranges, first %v", len(many), many[0])
 	}
 }
+
+// TestTornAfterCloseIsNewer: what an earlier mount left of a name is older than what was closed there since, though that has lost a write after its close: it does
+// not take the place of the version that the kept file was made from. A file that was never closed holds nothing up.
+func TestTornAfterCloseIsNewer(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		w := newWorld(t, later)
+		w.srv.PutObject("data", "f", []byte("stored"), nil)
+		w.leftQueued("f", "older")
+		h := must[*Handle](t)(w.open("f", syscall.O_RDWR))
+		must[int](t)(h.WriteAt(t.Context(), []byte("n"), 0))
+		if closed {
+			w.ok(h.Flush(t.Context()))
+		}
+		w.loseLast(h)
+		w.crash()
+		w.down(false)
+		w.start(later)
+		w.ok(w.f.Sync(t.Context()))
+		want, kept := "older", []string{"was lost"}
+		if closed {
+			want, kept = "stored", []string{supersededWhy, "was lost"}
+		}
+		if got := string(w.object("f")); got != want {
+			t.Errorf("closed %t: the store has %q, want %q", closed, got, want)
+		}
+		all := w.f.Status().Drafts
+		if len(all) != len(kept) {
+			t.Fatalf("closed %t: kept %+v", closed, all)
+		}
+		for i, d := range all {
+			if d.State != "conflict" || !strings.Contains(d.Reason, kept[i]) {
+				t.Errorf("closed %t: kept %+v, want for that %q", closed, d, kept[i])
+			}
+		}
+	}
+}
+
+// TestTornWhileSendingFails: what is lost while the sending of an earlier state fails is lost for the next mount, too.
+func TestTornWhileSendingFails(t *testing.T) {
+	w := newWorld(t)
+	hold, asked := make(chan struct{}), make(chan struct{}, 9)
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op != "PutObject" {
+			return nil
+		}
+		asked <- struct{}{}
+		<-hold
+		return &s3test.Fault{Status: 403}
+	})
+	h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT))
+	must[int](t)(h.WritePages(t.Context(), []byte("first"), 0))
+	closed := make(chan error, 1)
+	go func() { closed <- h.Flush(t.Context()) }()
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.WritePages(ctx, []byte("lost"), 5); err == nil {
+		t.Fatal("written while the file is being sent")
+	}
+	close(hold)
+	if <-closed == nil {
+		t.Fatal("no error")
+	}
+	must[int](t)(h.WritePages(t.Context(), []byte("second"), 9))
+	w.crash()
+	w.srv.Fault(nil)
+	w.start()
+	w.wantTorn(nil)
+}
+
+// TestTornReasonStays: that a kept file has lost a write is told after a vain try of a person to send it, too.
+func TestTornReasonStays(t *testing.T) {
+	for name, fail := range map[string]func(*world){
+		"refused":        func(w *world) { w.down(true) },
+		"another client": func(w *world) { w.srv.PutObject("data", "f", []byte("another"), nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT))
+			must[int](t)(h.WritePages(t.Context(), []byte("some"), 0))
+			w.loseLast(h)
+			w.crash()
+			w.start()
+			fail(w)
+			id := w.f.Status().Drafts[0].ID
+			for range 2 {
+				if w.f.RecoverSend(t.Context(), id, false) == nil {
+					t.Fatal("sent")
+				}
+			}
+			why := w.f.Status().Drafts[0].Reason
+			if !strings.Contains(why, "was lost") || strings.Count(why, "tried again") != 1 {
+				t.Errorf("the reason is %q", why)
+			}
+		})
+	}
+}

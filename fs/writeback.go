@@ -86,7 +86,7 @@ func (f *FS) journal(n *node, d *cache.Draft, t cache.Target, at knownAttrs, exi
 	}
 	gen = d.Generation()
 	if err == nil {
-		err = f.closeDraft(n, d)
+		err = f.closeDraft(n, d, "")
 	}
 	if err == nil {
 		err = d.Persist()
