@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ type sweep struct {
 	seq     uint64                // started and seq of the page that is under way
 	more    chan struct{}         // closed and replaced when a page has come
 	ready   map[string]*packedDir // not asked for yet, by prefix
-	order   []string              // of ready, the oldest first; may hold prefixes that were taken
+	order   []string              // of ready, the oldest first; may hold prefixes that were taken, no more than are ready and sweepAhead
 	held    int                   // entries in ready, and one a directory
 	bytes   int                   // that ready takes
 	spoilt  map[string]struct{}   // changed here since the sweep began: not to be had from it
@@ -83,6 +84,9 @@ func (w *sweep) tell(d *flatDir) {
 	}
 	p, prefix := d.pack(), strings.Clone(d.prefix) // not the key that it was cut from
 	w.ready[prefix] = p
+	if len(w.order) > 2*len(w.ready)+sweepAhead { // most were taken
+		w.order = slices.DeleteFunc(w.order, func(prefix string) bool { return w.ready[prefix] == nil })
+	}
 	w.order = append(w.order, prefix)
 	w.held += 1 + p.n
 	w.bytes += p.cost()

@@ -420,3 +420,32 @@ func TestLongWalk(t *testing.T) {
 		}
 	})
 }
+
+// TestLongWalkForgets: what a walk has taken leaves nothing behind.
+func TestLongWalkForgets(t *testing.T) {
+	w := newWorld(t)
+	w.fillTree("top", 1, 5000)
+	top := w.hold("top").ID
+	for _, e := range w.list(top) {
+		if e.Mode&isDirMode == 0 {
+			continue
+		}
+		w.list(must[Attr](t)(w.f.Lookup(t.Context(), top, e.Name)).ID)
+		// A page may have come, and much of it been taken, since it was last put in order.
+		if kept, ready := w.sweepOrder(); kept > 2*ready+2*sweepAhead+1000 {
+			t.Fatalf("%d prefixes are kept for %d directories that lie ready", kept, ready)
+		}
+	}
+}
+
+// sweepOrder is how many prefixes are kept of directories that lie ready, or lay, and how many do.
+func (w *world) sweepOrder() (kept, ready int) {
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	for _, s := range w.f.sweeps {
+		s.mu.Lock()
+		kept, ready = kept+len(s.order), ready+len(s.ready)
+		s.mu.Unlock()
+	}
+	return kept, ready
+}
