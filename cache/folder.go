@@ -119,6 +119,7 @@ func isCache(dir string) error {
 		case (name == blocksDir || name == draftsDir) && e.IsDir():
 			made = true
 		case name == intentsDir && e.IsDir(), name == "lost+found": // which a new file system has
+		case e.Type() == os.ModeSymlink && (name == lockName || name == blocksDir || name == draftsDir): // not followed: opening it fails
 		default:
 			other = name
 		}
