@@ -48,9 +48,6 @@
 //	read_ahead_kb         1024 as root, by /sys/class/bdi; else the kernel's 128, which a file system cannot raise by itself
 //	HANDLE_KILLPRIV_V2    else the kernel asks for security.capability before every single write; in return the set-user and set-group bits are taken
 //	                      away here (fs.FS.DropSetID) where a write, a truncation or a change of owner has to
-//	AUTO_INVAL_DATA       off: the kernel would drop a file's pages whenever its mtime is another one, as each write makes it. write(2) changes a page, unlocks
-//	                      it, and sends it: dropped before that has come here, the page is read again as it was, and stays so. What another client
-//	                      wrote is a new version, whose open drops the pages
 //	ATOMIC_O_TRUNC        else a file that is about to be emptied is opened, perhaps fetched, and then truncated
 //	default_permissions   always: the kernel checks the permission bits that stat(2) shows, so that access(2), test -x and open(2) agree and
 //	                      allow_other cannot show a file of mode 0600 to everybody

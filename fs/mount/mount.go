@@ -25,9 +25,6 @@ const (
 // extraCapabilities are those that go-fuse does not ask for by itself; see the package's doc.
 const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC
 
-// unwanted is what go-fuse asks for by itself, and what is not good here; see the package's doc.
-const unwanted = fuse.CAP_AUTO_INVAL_DATA
-
 // collectsWrites are those with which the kernel collects writes, and lets files be mapped whose writes it does not collect.
 const collectsWrites = fuse.CAP_WRITEBACK_CACHE | fuse.CAP_DIRECT_IO_ALLOW_MMAP
 
@@ -98,7 +95,7 @@ func (s *Server) serve(fd int, o Options) error {
 	}
 	server, err := fuse.NewServer(s.top, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		Name: fsName, FsName: o.Source, Debug: o.Debug, Logger: slog.NewLogLogger(o.Logger.Handler(), level),
-		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: wanted, DisabledCapabilities: unwanted, DisableSplice: true,
+		MaxWrite: maxRequest, MaxBackground: maxBackground, ExtraCapabilities: wanted, DisableSplice: true,
 		PanicHandler: s.bridge.panicked,
 	})
 	if err != nil {
