@@ -31,8 +31,12 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 	case h.KeepCache():
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
-	past := id == 0 && mode == syscall.O_WRONLY && b.past && b.backings.opened(h.Node()).both == 0
-	if past || h.Direct() || id != 0 && mode != syscall.O_RDONLY {
+	others := b.backings.opened(h.Node()).both // by which mappings may write
+	if both {
+		others--
+	}
+	past := id == 0 && mode == syscall.O_WRONLY && b.past && others == 0
+	if past || h.Direct() && others == 0 || id != 0 && mode != syscall.O_RDONLY {
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 	}
 	if mode == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
