@@ -251,6 +251,13 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	defer n.drafting.Unlock()
 	f.mu.Lock()
 	d, stale, o, at := n.draft, n.stale, n.obj, n.at
+	if d != nil || stale { // each write comes here
+		f.mu.Unlock()
+		if d == nil {
+			err = syscall.ESTALE
+		}
+		return d, nil, err
+	}
 	var v s3.Version
 	if o.exists {
 		v = f.versionOf(n)
@@ -260,12 +267,7 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	older := f.waitingFor(v.Bucket, v.Key)
 	first = f.goingTo(v.Bucket, v.Key)
 	f.mu.Unlock()
-	switch {
-	case d != nil:
-		return d, nil, nil
-	case stale:
-		return nil, nil, syscall.ESTALE
-	case first != nil:
+	if first != nil {
 		return nil, first, nil
 	}
 	d, err = f.o.Cache.NewDraft(cache.Target{Store: f.o.Name, Bucket: v.Bucket, Key: v.Key}, baseOf(o), o.size,

@@ -55,6 +55,23 @@ func TestRequestsOfWriting(t *testing.T) {
 	}), map[string]int{})
 }
 
+// TestWriteFindsItsDraft: a write to a file that has a draft finds it without an allocation: it neither makes its key nor looks at what else waits to be sent.
+func TestWriteFindsItsDraft(t *testing.T) {
+	w := newWorld(t)
+	w.ok(w.mkdir("d"))
+	h := must[*Handle](t)(w.open("d/f", syscall.O_WRONLY|syscall.O_CREAT))
+	defer h.Release()
+	must[int](t)(h.WriteAt(t.Context(), []byte("begun"), 0))
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := w.f.draftOf(t.Context(), h.n); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations to find the draft of a file that is being written", n)
+	}
+}
+
 // TestPartialUpdate: a change in the middle of a large object sends little, and takes what it needs of the old version in few requests.
 func TestPartialUpdate(t *testing.T) {
 	w := newWorld(t)

@@ -15,7 +15,7 @@
 //
 // A handle that was opened for writing alone writes past the kernel's pages (FOPEN_DIRECT_IO): these would have to be allocated, filled, and dropped again, since what is written moves the
 // modification time. Dropped between the filling and the sending, for a write of somebody else, they would be read as they were before, and stay so until the next change (TestWritersBesideReaders
-// without it, as an ordinary user on a busy machine: one run in twenty). That saves a new file the question for security.capability, too. The kernel drops the pages of the range before it passes a write on, and newer ones once more after
+// without it, as an ordinary user on a busy machine: one run in eight). That saves a new file the question for security.capability, too. The kernel drops the pages of the range before it passes a write on, and newer ones once more after
 // it; what older ones read again in between, while another handle was open, they are told to drop. A page that a mapping changes in between would come
 // back whole, with what was there before the write: beside a handle to read and write, by which mappings write, all writes go through the pages. (One that is opened
 // later, with a mapping that writes to the page of a write that is under way, can still undo that.) Kernels that have no DIRECT_IO_ALLOW_MMAP, those before

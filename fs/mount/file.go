@@ -118,7 +118,10 @@ func (b *bridge) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
 		write, ctx = f.handle.WritePages, b.ctx
 	}
-	before := b.backings.opened(f.handle.Node())
+	var before openings
+	if f.past {
+		before = b.backings.opened(f.handle.Node())
+	}
 	n, err := write(ctx, data, int64(in.Offset))
 	if f.past && (before.handles > 1 || b.backings.opened(f.handle.Node()) != before) {
 		b.notifier.ContentChanged(f.handle.Node()) // the kernel dropped the pages before it sent the write, and may have read them again since
