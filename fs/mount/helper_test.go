@@ -363,7 +363,7 @@ func helpers() map[string]func(args []string) error {
 	return map[string]func(args []string) error{
 		"storm": helperStorm, "read": helperRead, "write": helperWrite, "mmap": helperMmap, "handle-sigint": helperHandleSigint,
 		"mount": helperMount, "locked": helperLocked, "read-locked": helperReadLocked,
-		"compare-mapped": helperCompareMapped, "fill-mapped": helperFillMapped, "fsx": helperFsx, "call": helperCall, "mapped-until": helperMappedUntil, "mark": helperMark,
+		"compare-mapped": helperCompareMapped, "fsx": helperFsx, "call": helperCall, "mapped-until": helperMappedUntil, "mark": helperMark,
 	}
 }
 

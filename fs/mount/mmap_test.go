@@ -3,12 +3,14 @@ package mount
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// helperMmap maps a file and writes or compares it: mmap read|write|write-after-close PATH TEXT OFFSET.
+// helperMmap maps a file and writes or compares it: mmap read|write|fill|write-after-close PATH TEXT OFFSET. fill writes
+// TEXT from OFFSET to the end, over and over.
 func helperMmap(args []string) error {
 	var off int
 	if _, err := fmt.Sscan(args[3], &off); err != nil {
@@ -31,8 +33,12 @@ func helperMmap(args []string) error {
 		if got := string(p[off : off+len(args[2])]); got != args[2] {
 			return fmt.Errorf("mapped %q, want %q", got, args[2])
 		}
-	case "write":
-		copy(p[off:], args[2])
+	case "write", "fill":
+		text := args[2]
+		if args[0] == "fill" {
+			text = strings.Repeat(text, (len(p)-off)/len(text))
+		}
+		copy(p[off:], text)
 		if err := unix.Msync(p, unix.MS_SYNC); err != nil {
 			return err
 		}

@@ -1,44 +1,16 @@
 package mount
 
 import (
-	"bytes"
-	"os"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
-
-// helperFillMapped maps a file, fills it and syncs that: fill-mapped PATH TEXT. TEXT is one byte.
-func helperFillMapped(args []string) error {
-	f, err := os.OpenFile(args[0], os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	p, err := unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return err
-	}
-	copy(p, bytes.Repeat([]byte(args[1]), len(p)))
-	if err := unix.Msync(p, unix.MS_SYNC); err != nil {
-		return err
-	}
-	if err := unix.Munmap(p); err != nil {
-		return err
-	}
-	return f.Close()
-}
 
 // TestLostPages: when pages that the kernel had taken from a program cannot be kept, msync(2) or close(2) fails, and what is left of the file does not
 // replace the version in the store, then or later, by itself. It is kept, and a file that is written anew is sent as any other.
 func TestLostPages(t *testing.T) {
 	const size, room = 2 << 20, 1 << 20
 	old := strings.Repeat("o", size)
-	fill := func(m *mounted) error { return helper("fill-mapped", m.path("f"), "n").Run() }
+	fill := func(m *mounted) error { return helper("mmap", "fill", m.path("f"), "n", "0").Run() }
 	for _, tt := range []struct {
 		name   string
 		change func(*setup)
