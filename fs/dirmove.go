@@ -161,7 +161,7 @@ func (m *dirMove) copyAll(ctx context.Context) (moved []movedKey, skipped int, e
 	return nil, 0, m.restless()
 }
 
-// compare lists both prefixes: todo has no copy, or an old one of this run; moved has one; of foreign sources something else has the new name.
+// compare lists both prefixes: todo has no copy, or an old one of this run, or one that only the marker of a directory is in the way of; moved has one; of foreign sources something else has the new name.
 func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign int, err error) {
 	var there map[string]s3.Object
 	g, gctx := errgroup.WithContext(ctx)
@@ -187,7 +187,7 @@ func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign 
 		case is:
 			k.now = now
 			moved = append(moved, k)
-		case ours && made.now.ETag == d.ETag:
+		case ours && made.now.ETag == d.ETag, m.isOldMarker(now):
 			todo = append(todo, k)
 		default:
 			foreign++
@@ -204,6 +204,12 @@ func (m *dirMove) others(there map[string]s3.Object) (n int) {
 		}
 	}
 	return n
+}
+
+// isOldMarker tells whether d is nothing but the marker of the directory that is replaced, which holds nothing: the object of a marker's key that the other
+// directory has may well hold something.
+func (m *dirMove) isOldMarker(d s3.Object) bool {
+	return d.Key == m.intent.ToPrefix && d.Size == 0 && d.Large == s3.NotLarge
 }
 
 // copyOf tells whether d, which has the new key, is a copy of k as it is now, and which object it is.
@@ -338,6 +344,9 @@ func (m *dirMove) undo(ctx context.Context) {
 	var made []string
 	for _, k := range moved {
 		made = append(made, k.to)
+		if m.over[k.to] && k.from.Size > 0 {
+			m.putBack(ctx, k.now)
+		}
 	}
 	for _, k := range old {
 		if _, ours := m.made[k.to]; ours {
@@ -350,5 +359,12 @@ func (m *dirMove) undo(ctx context.Context) {
 	}
 	if failed, derr := m.f.o.Store.DeleteMany(ctx, m.intent.ToBucket, made); derr != nil || len(failed) > 0 {
 		m.f.log.Error("remove the copies of a rename that failed", "path", m.to(), "copies", len(made), "left", len(failed), "err", derr)
+	}
+}
+
+// putBack makes the marker of the directory that was to be replaced empty again.
+func (m *dirMove) putBack(ctx context.Context, marker s3.Object) {
+	if err := m.f.putMarkerOver(ctx, place{bucket: m.intent.ToBucket, prefix: marker.Key}, marker.ETag); err != nil {
+		m.f.log.Error("the marker of a directory that was not replaced holds what was to be moved there", "path", m.to(), "err", err)
 	}
 }

@@ -172,6 +172,36 @@ func TestDirectoryMovesOverNothing(t *testing.T) {
 	}
 }
 
+// TestMarkerThatHoldsSomething: a directory whose marker is an object with bytes is renamed over an empty one that has a marker, too; if that fails both are what
+// they were.
+func TestMarkerThatHoldsSomething(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		w := newDirectory(t, 2)
+		w.ok(w.mkdir("e"))
+		w.ok(w.f.Sync(t.Context()))
+		w.srv.PutObject("data", "d/", []byte("bytes"), nil)
+		want, holds := []string{"e/", "e/f0", "e/f1"}, "e/"
+		if fails {
+			w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+				if r.Op == "CopyObject" && r.Key == "e/f1" {
+					return &s3test.Fault{Status: 403, Code: "AccessDenied"}
+				}
+				return nil
+			})
+			want, holds = []string{"d/", "d/f0", "d/f1", "e/"}, "d/"
+			w.wantErr(w.rename("d", "e"), os.ErrPermission)
+			if got := w.object("e/"); len(got) > 0 {
+				t.Errorf("the marker holds %q", got)
+			}
+		} else {
+			w.ok(w.rename("d", "e"))
+		}
+		if got := w.srv.Keys("data"); !slices.Equal(got, want) || string(w.object(holds)) != "bytes" {
+			t.Errorf("fails=%t: keys %q, %q holds %q", fails, got, holds, w.object(holds))
+		}
+	}
+}
+
 // TestCopyWithoutAnAnswer: of a rename that failed no copy stays, not even one whose making was not answered.
 func TestCopyWithoutAnAnswer(t *testing.T) {
 	for _, n := range []int{5, 1} {

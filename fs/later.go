@@ -239,12 +239,19 @@ func (f *FS) settle(ctx context.Context, n *node) error {
 	return nil
 }
 
+// putMarker makes the marker of a directory, unless something has its key.
 func (f *FS) putMarker(ctx context.Context, p place) error {
-	_, err := f.o.Store.Put(ctx, p.bucket, p.prefix, bytes.NewReader(nil), 0, s3.PutOptions{
-		ContentType: markerType, Meta: map[string]string{metaMarker: "directory"}, IfNoneMatch: true})
+	err := f.putMarkerOver(ctx, p, "")
 	if errors.Is(err, os.ErrExist) {
 		return nil
 	}
+	return err
+}
+
+// putMarkerOver makes the marker of a directory where the object of that ETag is, "" being none.
+func (f *FS) putMarkerOver(ctx context.Context, p place, etag string) error {
+	_, err := f.o.Store.Put(ctx, p.bucket, p.prefix, bytes.NewReader(nil), 0, s3.PutOptions{
+		ContentType: markerType, Meta: map[string]string{metaMarker: "directory"}, IfNoneMatch: etag == "", IfMatch: etag})
 	return err
 }
 
