@@ -136,14 +136,23 @@ func mustOpen(t testing.TB, o Options) *Cache {
 // settled waits until nothing is downloaded and nothing waits for the disk.
 func settled(t testing.TB, c *Cache) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		c.mu.Lock()
+	waitUntil(t, c, func() bool {
 		busy := c.sched.running > 0 || len(c.writes.jobs) > 0 || len(c.sched.demand) > 0
 		for _, v := range c.versions {
 			busy = busy || v.holds > 0
 		}
+		return !busy
+	})
+}
+
+// waitUntil waits for what is told under Cache.mu.
+func waitUntil(t testing.TB, c *Cache, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		done := ok()
 		c.mu.Unlock()
-		if !busy {
+		if done {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -134,7 +134,7 @@ const (
 )
 
 // victim is the block that has to go, nil = none may: blocks that were read go first, then unread ones that nobody came for in a while. Where somebody
-// waits for the room others go as well, the last that came first: their readers are the farthest from them.
+// waits for the room others go as well, the last that came first, or what lies behind it in its sequence: their readers are the farthest from them.
 func (m *memory) victim(waited bool) *block {
 	oldest := m.unread.oldest
 	switch {
@@ -143,9 +143,26 @@ func (m *memory) victim(waited bool) *block {
 	case oldest == nil || time.Since(oldest.since) > staleUnread:
 		return oldest
 	case waited:
-		return m.unread.newest
+		return m.unread.newest.farthest()
 	}
 	return nil
+}
+
+// farthest is the last unread block of the sequence that b was read ahead for, or b: requests of one sequence do not end in order. What it passes is not
+// looked at again, since wasted ends the sequence's read-ahead where it takes a block.
+func (b *block) farthest() *block {
+	v, size := b.v, b.v.c.o.BlockSize
+	for _, cur := range v.cursors {
+		if off := b.no * size; off < cur.next || cur.ahead <= off {
+			continue
+		}
+		for no := (cur.ahead - 1) / size; no > b.no; no-- {
+			if last := v.mem[no]; last != nil && last.list == b.list {
+				return last
+			}
+		}
+	}
+	return b
 }
 
 // getBuffer returns n bytes, n being a block's length: full ones come from a pool.

@@ -274,20 +274,34 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// A reader that waits takes the memory of what is read ahead for another, the far end of it: the other goes on from what lies before that.
+// A reader that waits takes the memory of what is read ahead for another, the far end of it, in whatever order that came: the other goes on from what lies
+// before that.
 func TestMemoryTakenFromTheFarEnd(t *testing.T) {
 	o := testOptions(t)
-	const readers = 20
+	const readers, step = 20, 128 * kib
 	o.Size, o.Memory, o.Parallel = 0, 8*mib, 2*readers
 	c := mustOpen(t, o)
-	ahead, other := newSource(64*mib), newSource(3*20*128*kib)
+	ahead, other := newSource(24*mib), newSource(3*readers*step)
 	f := c.File(testID, int64(len(ahead.data)), ahead)
 	defer f.Close()
-	const step = 128 * kib
+	late, come := make(chan call, 1), make(chan struct{})
+	ahead.setHook(func(_ context.Context, r call, b io.Reader) (io.Reader, error) {
+		if r.off <= 8*mib && 8*mib < r.off+r.n {
+			late <- r
+			<-come
+		}
+		return b, nil
+	})
 	at := 0
-	for ; at < 8*mib; at += step { // the window is wide by then
+	for ; len(late) == 0; at += step {
+		readRange(t, f, ahead, at, step)
+		waitUntil(t, c, func() bool { return c.sched.running == len(late) })
+	}
+	for end := int((<-late).off) - mib; at < end; at += step { // the window is wide by then
 		readRange(t, f, ahead, at, step)
 	}
+	waitUntil(t, c, func() bool { return c.sched.running == 1 })
+	close(come)
 	settled(t, c)
 	ahead.take()
 	g := c.File(ID{Store: "s", Bucket: "b", Key: "other", ETag: "e"}, int64(len(other.data)), other)
@@ -307,7 +321,7 @@ func TestMemoryTakenFromTheFarEnd(t *testing.T) {
 	}
 	wg.Wait()
 	settled(t, c)
-	for end := at + mib; at < end; at += step {
+	for end := at + 3*mib; at < end; at += step {
 		readRange(t, f, ahead, at, step)
 	}
 	for _, call := range ahead.take() {
