@@ -72,6 +72,12 @@ func (f *File) Cached() int64 {
 	return n
 }
 
+// Kept is the number of bytes on disk.
+func (f *File) Kept() int64 {
+	f.v.attach()
+	return f.v.held.Load()
+}
+
 // ReadAt fills p from off as io.ReaderAt does: fewer bytes only with an error, io.EOF at the end of the object. It returns as soon as its
 // own bytes are there. Errors of the source come back wrapped, and are forgotten: the next read asks again. When ctx ends, ctx.Err() comes
 // back at once; what others wait for goes on.

@@ -56,7 +56,8 @@ func (f *File) fillDepth() int {
 	return int(max(1, min(int64(f.c.o.Parallel), f.c.o.Memory/4/f.c.request)))
 }
 
-// fillStart queues the downloads of a part and pins its blocks until fillEnd, so that they get to the disk.
+// fillStart queues the downloads of a part, and what of it is in memory and the disk did not take before, and pins its blocks until fillEnd, so that they
+// get to the disk.
 func (f *File) fillStart(first, last int64) *fillPart {
 	c, v := f.c, f.v
 	p := &fillPart{first: first, last: last}
@@ -66,6 +67,7 @@ func (f *File) fillStart(first, last int64) *fillPart {
 		return p
 	}
 	f.download(first, last, true, nil)
+	var left []*block
 	for b := first; b < last; b++ {
 		blk := v.mem[b]
 		if blk == nil {
@@ -73,11 +75,15 @@ func (f *File) fillStart(first, last int64) *fillPart {
 		}
 		c.pin(blk)
 		p.blocks = append(p.blocks, blk)
-		if ft := blk.fetch; ft != nil && (len(p.fetches) == 0 || p.fetches[len(p.fetches)-1] != ft) {
+		switch ft := blk.fetch; {
+		case ft == nil && blk.job == nil && !v.present.get(b):
+			left = append(left, blk)
+		case ft != nil && (len(p.fetches) == 0 || p.fetches[len(p.fetches)-1] != ft):
 			ft.wants++
 			p.fetches = append(p.fetches, ft)
 		}
 	}
+	c.enqueue(v, left)
 	c.dispatch()
 	return p
 }

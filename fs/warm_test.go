@@ -115,6 +115,43 @@ func TestWarmMoreThanFits(t *testing.T) {
 	}
 }
 
+// TestWarmOfWhatIsInMemory: what the cache had no room for when it was read is in the cache's memory alone. It is warm when it is on disk.
+func TestWarmOfWhatIsInMemory(t *testing.T) {
+	w := newWorld(t)
+	w.remotePut("lent0", filled(8<<20, 0))
+	w.remotePut("lent1", filled(8<<20-80<<10, 1)) // next to nothing is left
+	w.remotePut("read", filled(1<<20, 2))
+	w.remotePut("later", filled(1, 3))
+	o := cache.Options{Size: 16 << 20, Memory: 8 << 20}
+	w.resize(o)
+	var giveBack []func()
+	for _, name := range []string{"lent0", "lent1"} {
+		w.warm(name)
+		h := must[*Handle](t)(w.open(name, 0))
+		b := h.Backing(1)
+		if b == nil {
+			t.Fatal("not lent though whole")
+		}
+		giveBack = append(giveBack, b.Close, h.Release)
+	}
+	must[[]byte](t)(w.read("read"))
+	w.warm("later") // comes to the disk, or not, after what was read
+	for _, f := range giveBack {
+		f()
+	}
+	w.srv.ResetCounts()
+	if s := w.warm("read"); s.DoneFiles != 1 || s.HadFiles != 0 || s.Stopped != "" {
+		t.Errorf("state: %+v", s)
+	}
+	w.resize(o)
+	if got := must[[]byte](t)(w.read("read")); !bytes.Equal(got, w.object("read")) {
+		t.Error("wrong bytes")
+	}
+	if n := w.srv.Count("GetObject"); n != 0 {
+		t.Errorf("%d downloads of what is warm", n)
+	}
+}
+
 // TestWarmChanged: an object that is replaced after it was listed is fetched as it is now; one that is removed is no error.
 func TestWarmChanged(t *testing.T) {
 	w := newWorld(t)

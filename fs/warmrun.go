@@ -206,7 +206,7 @@ func (w *warming) fetch(ctx context.Context, v s3.Version) error {
 func (w *warming) fill(ctx context.Context, v s3.Version) error {
 	r := w.f.o.Cache.File(w.f.cacheID(v), v.Size, source{w.f.o.Store, v})
 	defer r.Close()
-	had := r.Cached()
+	had := r.Kept()
 	if had == v.Size {
 		w.reserve(v, true)
 		w.change(func(s *WarmState) {
