@@ -45,14 +45,14 @@ func (c *Cache) victim() (name string, e *entry) {
 	return name, e
 }
 
-// removeStored takes a version that is in no table any more off the disk. The caller holds Cache.names.
-func (c *Cache) removeStored(name string, e *entry) {
+// removeStored takes a version that is in no table any more off the disk, and returns the bytes that this frees. The caller holds Cache.names.
+func (c *Cache) removeStored(name string, e *entry) int64 {
 	if e.slot != nil {
-		c.kill(e.slot)
-		return
+		return c.kill(e.slot)
 	}
 	c.unlink(name)
 	c.giveBack(e.bytes)
+	return e.bytes
 }
 
 // forgetStored takes a closed version out of the tables of what is on disk; its files are the caller's to unlink, its bytes to give back.
@@ -74,17 +74,19 @@ func (c *Cache) unlink(name string) {
 	}
 }
 
-// shrink removes one closed version, or some blocks of open ones, where the disk is full before the cache is.
-func (c *Cache) shrink() bool {
+// shrink gives want bytes back where the disk is full before the cache is, of closed versions, then of open ones, and tells whether it gave any.
+func (c *Cache) shrink(want int64) bool {
 	c.names.Lock()
 	defer c.names.Unlock()
-	c.mu.Lock()
-	name, e := c.victim()
-	c.mu.Unlock()
-	if e == nil {
-		return c.punch(2 * c.request)
+	for freed := int64(0); freed < want; {
+		c.mu.Lock()
+		name, e := c.victim()
+		c.mu.Unlock()
+		if e == nil {
+			return c.punch(max(want-freed, 2*c.request)) || freed > 0
+		}
+		freed += c.removeStored(name, e)
 	}
-	c.removeStored(name, e)
 	return true
 }
 

@@ -65,12 +65,13 @@ func (c *Cache) activePack() (*pack, error) {
 	return p, nil
 }
 
-// kill takes a version out of its pack, and removes a pack that is empty then. Nobody finds the slot any more. The caller holds Cache.names.
-func (c *Cache) kill(s *slot) {
+// kill takes a version out of its pack, and removes a pack that is empty then; freed is how many bytes of the disk. Nobody finds the slot any more. The caller
+// holds Cache.names.
+func (c *Cache) kill(s *slot) (freed int64) {
 	p := s.pack
 	before := p.bytes
 	err := p.kill(s)
-	freed := before - p.bytes
+	freed = before - p.bytes
 	if p.slots == 0 {
 		err = errors.Join(err, c.removePack(p))
 		freed = before
@@ -81,6 +82,7 @@ func (c *Cache) kill(s *slot) {
 	if err != nil {
 		c.diskFailed("remove", err)
 	}
+	return freed
 }
 
 // removePack closes and unlinks a pack; its bytes are the caller's to give back.

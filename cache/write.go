@@ -163,7 +163,7 @@ func (c *Cache) writeBlocks(j *job) {
 func (c *Cache) writeRun(v *version, run []*block) {
 	began := time.Now()
 	err := c.store(v, run)
-	if errors.Is(err, syscall.ENOSPC) && c.shrink() {
+	if errors.Is(err, syscall.ENOSPC) && c.shrink(room(run)) {
 		err = c.store(v, run)
 	}
 	switch {
@@ -189,17 +189,22 @@ func (c *Cache) writeRun(v *version, run []*block) {
 	c.dispatch()
 }
 
+// room is what writing blocks may take on disk.
+func room(run []*block) int64 {
+	var bytes int64
+	for _, b := range run {
+		bytes += int64(b.size)
+	}
+	return (bytes+4095)/4096*4096 + 3*4096 // the index: its start, and a page at either end of the records
+}
+
 // store writes blocks and, after them, their records: a block without its record, or with a wrong one, does not count.
 func (c *Cache) store(v *version, run []*block) error {
 	v.attach()
 	if d := v.disk.Load(); c.packable(v.size) && (d == nil || d.slot != nil) {
 		return c.storeSmall(v, run[0])
 	}
-	var bytes int64
-	for _, b := range run {
-		bytes += int64(b.size)
-	}
-	reserved := (bytes+4095)/4096*4096 + 3*4096 // the index: its start, and a page at either end of the records
+	reserved := room(run)
 	d, err := c.reserve(v, reserved)
 	if err != nil {
 		return err
