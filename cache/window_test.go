@@ -187,8 +187,8 @@ func TestSmallSkipsKeepTheWindow(t *testing.T) {
 			off -= 96 * kib // and back
 		}
 	}
-	if n, _ := s.count(); n > 45 || s.twice() {
-		t.Errorf("%d requests for %d reads", n, reads)
+	if n, _ := s.count(); n > 45 || s.twice() || len(f.v.cursors) != 1 {
+		t.Errorf("%d requests for %d reads in %d sequences", n, reads, len(f.v.cursors))
 	}
 }
 
