@@ -15,12 +15,13 @@ import (
 const (
 	defaultMemory = 256 << 20
 	minMemory     = 64 << 20
+	besideBlocks  = 52 << 20 // at least of it for all but blocks of files: 16 readers with a request of 1 MiB each, and what besideHeap is
 	besideHeap    = 24 << 20 // of it for what Go's limit does not count: the program itself, thread stacks, pages on their way back
 )
 
-// blockMemory is how much of all the daemon's memory blocks of files may take, in bytes: half of it. The rest is for names, buffers of
-// connections and what waits for the garbage collector.
-func blockMemory(all byteSize) int64 { return int64(all) / 2 }
+// blockMemory is how much of all the daemon's memory blocks of files may take, in bytes: half of it, less where that would leave too
+// little. The rest is for names, requests of the kernel, buffers of connections and what waits for the garbage collector.
+func blockMemory(all byteSize) int64 { return min(int64(all)/2, int64(all)-besideBlocks) }
 
 // limitMemory lets the garbage collector work harder where the process would come to take more than all; a lower limit in GOMEMLIMIT stays.
 func limitMemory(all byteSize) {
