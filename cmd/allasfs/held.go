@@ -15,7 +15,8 @@ import (
 )
 
 const cacheLong = `Show what the cache of a mount holds: how much of its size is used, how much of what was read came from it since
-the mount began, which buckets and directories take most, and the largest files.
+the mount began, which buckets and directories take most, and the largest files. What the kernel reads by itself is not counted
+as read: its own pages and, on mounts by root, large files that are cached.
 
 PATH is any path on the mount; for one below its top, only what lies there is listed. Without it the
 only mount is meant. Nothing is asked of the store. 'allasfs warm' and 'allasfs evict' change what is held.`
