@@ -230,6 +230,27 @@ func TestSlowReaderHoldsLittle(t *testing.T) {
 	})
 }
 
+// One that slows down gives back what was read ahead of it while it was fast.
+func TestReaderThatSlowsDownHoldsLittle(t *testing.T) {
+	onWire(t, func(t *testing.T, c *Cache) {
+		s := &wire{pattern: pattern{size: 1 << 30}, delay: loopDelay, rate: loopRate, total: 500 << 20}
+		f := c.File(testID, s.size, s)
+		defer f.Close()
+		const fast, slow = 500 * mib, 900 * mib
+		reads(t, f, mib, steps(0, fast, mib)...)
+		if _, asked := s.count(); asked-fast < 64*mib {
+			t.Fatalf("%d MiB asked for ahead of a fast reader", (asked-fast)/mib)
+		}
+		for off := int64(fast); off < slow; off += mib {
+			reads(t, f, mib, off)
+			time.Sleep(50 * time.Millisecond) // 20 MiB/s
+		}
+		if _, asked := s.count(); asked-slow > 17*mib {
+			t.Errorf("%d MiB asked for ahead of a slow reader", (asked-slow)/mib)
+		}
+	})
+}
+
 // The delay between answer and answer is what a measured link is made of: one outlier changes little.
 func TestLinkForgivesOutliers(t *testing.T) {
 	var l link
