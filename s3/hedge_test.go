@@ -80,6 +80,25 @@ func TestBusyStoreIsNotAskedTwice(t *testing.T) {
 	}
 }
 
+// One that asks for patience while an answer is late is not asked twice either.
+func TestStoreThatBecomesBusyIsNotAskedTwice(t *testing.T) {
+	b, server, _, v := patient(t)
+	server.FaultOnce("HeadObject", s3test.Fault{Status: 503, Code: "SlowDown"})
+	server.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op != "GetObject" {
+			return nil
+		}
+		if _, err := b.Head(t.Context(), b.bucket, "k"); err != nil {
+			t.Error(err)
+		}
+		return &s3test.Fault{Before: 1500 * time.Millisecond}
+	})
+	b.read(t, v, 0, 100)
+	if n := server.Count("GetObject"); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
 func TestLateAndGone(t *testing.T) {
 	b, server, _, v := patient(t)
 	if err := b.Delete(t.Context(), b.bucket, "k"); err != nil {
