@@ -97,10 +97,21 @@ func TestGetChangedWhileItBroke(t *testing.T) {
 
 func TestGetDistrustsTheAnswer(t *testing.T) {
 	b, server := faulty(t)
-	v := b.put(t, "k", random(1000), s3.PutOptions{}).Version(b.bucket)
+	data := random(1000)
+	v := b.put(t, "k", data, s3.PutOptions{}).Version(b.bucket)
 	server.Fault(func(r s3test.Request) *s3test.Fault { return &s3test.Fault{ETag: strings.Repeat("0", 32)} })
 	_, err := b.tryRead(t.Context(), v, 0, 1000)
 	wantIs(t, err, s3.ErrChanged)
+	for _, other := range []string{"bytes=101-200", "bytes=0-99", "bytes=900-999"} { // as many bytes, but not those
+		server.Fault(func(r s3test.Request) *s3test.Fault { return &s3test.Fault{Range: other} })
+		_, err := b.tryRead(t.Context(), v, 100, 100)
+		wantIs(t, err, s3.ErrCorrupt)
+	}
+	server.Fault(nil)
+	server.FaultOnce("GetObject", s3test.Fault{Range: "bytes=0-99"}) // a slip goes by
+	if got := b.read(t, v, 100, 100); !bytes.Equal(got, data[100:200]) {
+		t.Error("other bytes")
+	}
 }
 
 // A reader that takes its time is not a store that stalls.

@@ -140,6 +140,7 @@ func TestLastingFaults(t *testing.T) {
 	const size = mib + 777
 	faults := passing()
 	faults["too much"] = s3test.Fault{Whole: true}
+	faults["other bytes"] = s3test.Fault{Range: "bytes=1-"}
 	faults["another version"] = s3test.Fault{ETag: strings.Repeat("0", 32)}
 	faults["404"] = s3test.Fault{Status: 404, Code: "NoSuchKey"}
 	faults["403"] = s3test.Fault{Status: 403, Code: "AccessDenied"}

@@ -52,6 +52,10 @@ func TestFaultAnswers(t *testing.T) {
 	if r := c.do("GET", "bkt/k", nil, nil, "Range", "bytes=5-9"); r.status != 200 || len(r.body) != 100_000 {
 		t.Errorf("whole: %d with %d bytes", r.status, len(r.body))
 	}
+	s.FaultOnce("GetObject", Fault{Range: "bytes=10-14"})
+	if r := c.do("GET", "bkt/k", nil, nil, "Range", "bytes=5-9"); r.status != 206 || len(r.body) != 5 || !strings.HasPrefix(r.header.Get("Content-Range"), "bytes 10-14/") {
+		t.Errorf("another range: %d with %d bytes, %s", r.status, len(r.body), r.header.Get("Content-Range"))
+	}
 	s.ResetCounts()
 	n := 0
 	s.Fault(func(r Request) *Fault {

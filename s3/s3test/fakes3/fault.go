@@ -32,12 +32,13 @@ type Fault struct {
 	CutAfter  bool // carry it out, then close the connection: the lost answer
 
 	// Bodies. 0 = no fault, -1 = at once.
-	CutBody     int64 // close the connection after so many bytes of the answer's body
-	StallBody   int64 // send nothing more after so many bytes, and keep the connection open until the client leaves
-	CutUpload   int64 // close the connection after so many bytes of the request's body
-	StallUpload int64 // read no more of the request's body after so many bytes
-	Short       int64 // the answer's body and its Content-Length lack so many bytes at the end; Content-Range tells the range asked for
-	Whole       bool  // the request's Range is not heeded: 200 and the whole object
+	CutBody     int64  // close the connection after so many bytes of the answer's body
+	StallBody   int64  // send nothing more after so many bytes, and keep the connection open until the client leaves
+	CutUpload   int64  // close the connection after so many bytes of the request's body
+	StallUpload int64  // read no more of the request's body after so many bytes
+	Short       int64  // the answer's body and its Content-Length lack so many bytes at the end; Content-Range tells the range asked for
+	Whole       bool   // the request's Range is not heeded: 200 and the whole object
+	Range       string // heeded in place of the request's Range, as a header has it
 
 	Undeleted map[string]string // DeleteObjects: keys that stay, and the error code told for each
 

@@ -1,6 +1,7 @@
 package fakes3
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func (s *Server) getObject(c *call) (*answer, error) {
 	if c.whole {
 		return a, nil
 	}
-	return a, a.cutOut(c.r.Header.Get("Range"), o, seen)
+	return a, a.cutOut(cmp.Or(c.otherRange, c.r.Header.Get("Range")), o, seen)
 }
 
 // checkRead checks the conditions of a GET or HEAD. A Swift large object is compared by the ETag that the listing shows.

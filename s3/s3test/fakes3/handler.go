@@ -39,7 +39,7 @@ func (s *Server) runWithFault(c *call, run operation, f Fault) *answer {
 		cut()
 	}
 	c.up.cutAt, c.up.stallAt, c.up.flip = limitAt(f.CutUpload), limitAt(f.StallUpload), f.FlipUpload
-	c.undeleted, c.whole = f.Undeleted, f.Whole
+	c.undeleted, c.whole, c.otherRange = f.Undeleted, f.Whole, f.Range
 	var a *answer
 	if f.Status == 0 || f.Done {
 		var err error

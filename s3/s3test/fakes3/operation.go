@@ -19,6 +19,7 @@ type call struct {
 	up          *bodyReader
 	undeleted   map[string]string // see Fault
 	whole       bool              // see Fault
+	otherRange  string            // see Fault
 }
 
 // answer is what an operation wants to be sent.
