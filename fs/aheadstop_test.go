@@ -59,3 +59,24 @@ func TestFetchAheadInParallel(t *testing.T) {
 		t.Error("nothing is ready for a reader that goes on")
 	}
 }
+
+// TestOrderThatEndsDropsItsFiles: what was fetched ahead for an order is given up when the order does not hold, and on its way ends.
+func TestOrderThatEndsDropsItsFiles(t *testing.T) {
+	w := newWorld(t)
+	names := w.tree("d", 200, "f%03d")
+	ahead := func() int {
+		w.f.mu.Lock()
+		defer w.f.mu.Unlock()
+		return len(w.f.ahead.files)
+	}
+	for _, nm := range names[:walkerRing+1] {
+		w.wantRead("d/" + nm)
+	}
+	if ahead() == 0 {
+		t.Fatal("nothing is fetched ahead of an order")
+	}
+	w.wantRead("d/" + names[walkerRing+walkerNear/2])
+	if n := ahead(); n != 0 {
+		t.Errorf("%d files are kept for an order that has ended", n)
+	}
+}
