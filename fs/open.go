@@ -267,19 +267,36 @@ func (f *FS) nameFree(ctx context.Context, parent uint64, part name.Part) error 
 	return nil
 }
 
-// childFor checks a name for something new in a directory.
+// childFor checks a name for a file, or a link, that is new in a directory.
 func childFor(p place, nm string) (name.Part, error) {
+	part, err := decodeNew(p, nm)
+	if err != nil {
+		return part, err
+	}
+	return part, name.CheckKey(p.list() + part.Elem)
+}
+
+// childDirFor is childFor of a directory: its key, a marker's, ends in a slash. One without a name, at the top of a bucket, has the keys that begin with a slash.
+func childDirFor(p place, nm string) (name.Part, error) {
+	part, err := decodeNew(p, nm)
+	if err != nil {
+		return part, err
+	}
+	if part.Object {
+		return part, name.ErrInvalid
+	}
+	return part, name.CheckKey(p.list() + part.Elem + "/")
+}
+
+// decodeNew is decode of a name that is to be.
+func decodeNew(p place, nm string) (name.Part, error) {
 	if p.bucket == "" {
 		return name.Part{}, syscall.EPERM // only buckets live here
 	}
 	if !utf8.ValidString(nm) {
 		return name.Part{}, syscall.EILSEQ // no key that the store takes
 	}
-	part, err := decode(p, nm)
-	if err != nil {
-		return part, err
-	}
-	return part, name.CheckKey(p.list() + part.Elem)
+	return decode(p, nm)
 }
 
 // Release ends the handle. A file that was unlinked goes with its last handle. What came after the last close, as the pages of a mapping do, is sent

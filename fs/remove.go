@@ -15,7 +15,7 @@ import (
 )
 
 // Mkdir makes a directory; at the top of a project's mount a bucket. A directory is in the store as soon as anything below it is; an empty one gets
-// a marker within seconds. Adds a reference.
+// a marker within seconds. A piece of a long name, which no marker can keep, is there until it is removed, as long as the mount lasts. Adds a reference.
 func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (Attr, error) {
 	if err := f.writableIn(parent, nm); err != nil {
 		return Attr{}, err
@@ -34,10 +34,8 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	part := name.Part{Elem: nm}
 	if p.bucket == "" {
 		err = f.makeBucket(ctx, nm)
-	} else if part, err = childFor(p, nm); err == nil && (part.Object || part.Continued) {
-		err = name.ErrInvalid
-	} else if err == nil {
-		err = name.CheckKey(p.list() + part.Elem + "/")
+	} else {
+		part, err = childDirFor(p, nm)
 	}
 	if err != nil {
 		return Attr{}, err
@@ -59,10 +57,12 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	if mode &= 0o7777; mode != 0o777&^f.o.Umask {
 		n.at.hasMode, n.at.mode = true, mode
 	}
-	if f.keepable(n) {
+	if keeps := f.keepable(n); keeps || part.Continued {
 		n.hold()
 		n.empty, n.asked = true, f.stamp(n.checked)
-		f.schedule(n)
+		if keeps {
+			f.schedule(n)
+		}
 	}
 	f.note(d, nm, change{e: entry{dir: true}})
 	n.listing = &listing{place: f.placeOf(n), started: n.checked, seq: f.seq, done: true, more: make(chan struct{})}
