@@ -66,6 +66,37 @@ func TestLargeObjectGrows(t *testing.T) {
 	}
 }
 
+// TestGrownLargeObjectOpens: who opens a dynamic large object reads all that it holds then, though its entry stands; to find out costs one HEAD as often as
+// metadata is asked for.
+func TestGrownLargeObjectOpens(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutDLO("data", "d/log", "data", "seg/", filled(5000, 1))
+	d := w.hold("d")
+	w.sizes(d.ID)
+	must[[]byte](t)(w.read("d/log"))
+	age := func() {
+		nm := objectName{"data", "d/log"}
+		h, _ := w.f.heads.Get(nm)
+		h.asked = h.asked.Add(-time.Hour)
+		w.f.heads.Add(nm, h)
+	}
+	reopen := func() { must[*Handle](t)(w.open("d/log", 0)).Release() }
+	w.wantCounts(w.counts(reopen), map[string]int{})
+	age()
+	w.wantCounts(w.counts(reopen), map[string]int{"HeadObject": 1, "ListObjectsV2": 1}) // of the object, and of its segments
+	w.wantCounts(w.counts(reopen), map[string]int{})
+	age()
+	w.srv.PutObject("data", "seg/00000001", filled(4000, 2), nil)
+	_, err := w.open("d/log", 0)
+	w.wantErr(err, syscall.ESTALE) // the kernel looks the name up again
+	if got := must[[]byte](t)(w.read("d/log")); !bytes.Equal(got, append(filled(5000, 1), filled(4000, 2)...)) {
+		t.Errorf("%d bytes, or not the right ones", len(got))
+	}
+	if sizes := w.sizes(d.ID); sizes["log"] != 9000 {
+		t.Errorf("the grown object shows %d bytes", sizes["log"])
+	}
+}
+
 // withHeads is what a listing of one page costs.
 func withHeads(n int) map[string]int {
 	want := map[string]int{"ListObjectsV2": 1}

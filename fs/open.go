@@ -93,7 +93,7 @@ func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error)
 		f.mu.Unlock()
 		return nil, syscall.ELOOP
 	default:
-		stale = n.draft == nil && !n.attrsUnsent && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second)
+		stale = n.draft == nil && !n.attrsUnsent && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second) || f.mayHaveGrown(n)
 	}
 	f.mu.Unlock()
 	if stale {
@@ -398,10 +398,14 @@ func (f *FS) refresh(ctx context.Context, n *node, inPlace bool) (same bool, err
 	if same || err == nil && inPlace && !f.isFixed(n, now) {
 		f.setObject(n, now)
 		n.checked = asked
+		f.confirmHead(n, asked)
 		f.mu.Unlock()
 		return same, nil
 	}
 	open := n.handles > 0
+	if n.obj.large {
+		f.disbelieve(n)
+	}
 	f.leave(n)
 	f.mu.Unlock()
 	f.notifyEntry(parent.id, nm)
