@@ -97,6 +97,21 @@ func TestGrownLargeObjectOpens(t *testing.T) {
 	}
 }
 
+// TestGrownLargeObjectFound: a dynamic large object that was looked up by its name, and had grown, shows its new size in listings after that, too.
+func TestGrownLargeObjectFound(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	w.srv.PutDLO("data", "d/log", "data", "seg/", filled(5000, 1))
+	d := w.hold("d")
+	w.sizes(d.ID)
+	w.srv.PutObject("data", "seg/00000001", filled(4000, 2), nil)
+	if a := must[Attr](t)(w.walk("d/log")); a.Size != 9000 {
+		t.Errorf("the grown object has %d bytes", a.Size)
+	}
+	if sizes := w.sizes(d.ID); sizes["log"] != 9000 {
+		t.Errorf("the grown object shows %d bytes", sizes["log"])
+	}
+}
+
 // withHeads is what a listing of one page costs.
 func withHeads(n int) map[string]int {
 	want := map[string]int{"ListObjectsV2": 1}

@@ -21,8 +21,12 @@ const (
 	requestsOfLook = 2 // of askOne
 )
 
-// learn remembers the attributes that HEAD told of a version.
+// learn remembers the attributes that HEAD told of a version. What it said before of another one, which an entry stood for, is no longer so.
 func (f *FS) learn(bucket string, o s3.Object) {
+	nm := objectName{bucket, o.Key}
+	if h, ok := f.heads.Get(nm); ok && h.object.ETag != o.ETag {
+		f.heads.Remove(nm)
+	}
 	f.attrs.Add(versionKey{bucket, o.Key, o.ETag}, attrsOf(o))
 }
 
