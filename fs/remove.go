@@ -204,7 +204,7 @@ func (f *FS) dropPlain(ctx context.Context, p place) error {
 }
 
 // Unlink removes a file or symbolic link. Handles that are open go on with its data. Of a Swift large object only the front object goes: its
-// segments stay in their bucket. A sidecar that is hidden beside it goes with it.
+// segments stay in their bucket, which is told (tellSegments). A sidecar that is hidden beside it goes with it.
 func (f *FS) Unlink(ctx context.Context, parent uint64, nm string) error {
 	err := f.unlink(ctx, parent, nm)
 	if err == nil {
@@ -291,6 +291,7 @@ func (f *FS) removed(n *node, stored bool) {
 	parent := n.parent
 	var draft *cache.Draft
 	if parent != nil {
+		f.tellSegments(n)
 		touch(parent)
 		f.note(parent, n.name, change{gone: true})
 		if stored {
