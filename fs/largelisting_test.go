@@ -112,6 +112,27 @@ func TestGrownLargeObjectFound(t *testing.T) {
 	}
 }
 
+// TestEmptyBecomesLarge: a large object that takes the place of an empty one within the same second shows its size, whose entry differs by milliseconds alone.
+func TestEmptyBecomesLarge(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		w := newWorld(t, ttlZero, func(o *Options) { o.FullStat = full })
+		second := time.Now().Truncate(time.Second).Add(-time.Hour)
+		w.srv.PutObject("data", "d/x", nil, nil)
+		w.srv.SetModified("data", "d/x", second.Add(200*time.Millisecond))
+		d := w.hold("d")
+		for range 2 {
+			if sizes := w.sizes(d.ID); sizes["x"] != 0 {
+				t.Errorf("the empty object shows %d bytes", sizes["x"])
+			}
+		}
+		w.srv.PutDLO("data", "d/x", "data", "seg/", filled(5000, 1))
+		w.srv.SetModified("data", "d/x", second.Add(700*time.Millisecond))
+		if sizes := w.sizes(d.ID); sizes["x"] != 5000 {
+			t.Errorf("--stat=full %t: the large object shows %d bytes", full, sizes["x"])
+		}
+	}
+}
+
 // withHeads is what a listing of one page costs.
 func withHeads(n int) map[string]int {
 	want := map[string]int{"ListObjectsV2": 1}

@@ -114,16 +114,14 @@ func (f *FS) recallSize(bucket string, o *s3.Object) bool {
 		*o = h.object
 		return true
 	}
-	if a, ok := f.describedBefore(bucket, *o); ok { // a large object has another ETag than its entry, so this is none
-		*o = o.Plain()
+	if !f.empties.has(bucket, *o) { // what else is known of it is known to the second, in which a large object, whose entry is the same, may have come in its place
+		return false
+	}
+	*o = o.Plain()
+	if a, ok := f.describedBefore(bucket, *o); ok {
 		o.ContentType = a.contentType
-		return true
 	}
-	if f.empties.has(bucket, *o) {
-		*o = o.Plain()
-		return true
-	}
-	return false
+	return true
 }
 
 // askSize asks for a listed object, and remembers the answer.
