@@ -54,12 +54,11 @@ func (f *FS) Mkdir(ctx context.Context, parent uint64, nm string, mode uint32) (
 	if mode &= 0o7777; mode != 0o777&^f.o.Umask {
 		n.at.hasMode, n.at.mode = true, mode
 	}
-	if keeps := f.keepable(n); keeps || part.Continued {
+	n.empty, n.stays = true, part.Continued
+	if f.keepable(n) {
 		n.hold()
-		n.empty, n.asked = true, f.stamp(n.checked)
-		if keeps {
-			f.schedule(n)
-		}
+		n.asked = f.stamp(n.checked)
+		f.schedule(n)
 	}
 	f.note(d, nm, change{e: entry{dir: true}})
 	n.listing = &listing{place: f.placeOf(n), started: n.checked, seq: f.seq, done: true, more: make(chan struct{})}
@@ -146,7 +145,7 @@ func (f *FS) removeDir(ctx context.Context, n *node) error {
 		f.childGone(n)
 		return s3.ErrNotEmpty
 	}
-	n.held = false
+	n.held, n.stays = false, false
 	touch(parent)
 	f.note(parent, n.name, change{gone: true, left: left})
 	if !born {

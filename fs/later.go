@@ -158,20 +158,12 @@ func (f *FS) keepable(n *node) bool {
 // isPiece tells whether a directory is a continuation, a piece of long names; needs f.mu.
 func (f *FS) isPiece(dir *node) bool { return f.placeOf(dir).cont != "" }
 
-// unpieced is dir, or where it is a piece of long names the directory that it lies in; needs f.mu.
-func (f *FS) unpieced(dir *node) *node {
-	for dir != nil && f.isPiece(dir) {
-		dir = dir.parent
-	}
-	return dir
-}
-
 // childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
 func (f *FS) childStored(dir *node) {
 	for d := dir; d != nil && (f.isPiece(d) || f.keepable(d)); d = d.parent {
 		// A listing that is under way may be of the time before, held or not: it was unsent until now.
 		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
-		d.held, d.empty = false, false
+		d.held, d.stays, d.empty = false, false, false
 		d.turns++
 		if f.keepable(d) && (!f.freshStamp(d.asked) || d.marker && !d.foreign) {
 			f.schedule(d)
@@ -181,33 +173,31 @@ func (f *FS) childStored(dir *node) {
 
 // childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
 func (f *FS) childGone(dir *node) {
-	outlast := func(d *node) {
-		d.hold()
-		d.turns++
-		f.schedule(d)
-	}
-	if dir != nil && f.isPiece(dir) {
-		outlast(dir)
-		dir = f.unpieced(dir)
+	for ; dir != nil && f.isPiece(dir); dir = dir.parent {
+		dir.stays = true
+		dir.turns++
+		f.schedule(dir)
 	}
 	if dir != nil && f.keepable(dir) {
-		outlast(dir)
+		dir.hold()
+		dir.turns++
+		f.schedule(dir)
 	}
 }
 
 // settlePiece finds out whether the store still shows a piece of a long name; else it stays until it is removed here. n's gate is held whole.
 func (f *FS) settlePiece(ctx context.Context, n *node) error {
 	f.mu.Lock()
-	p, held, turns := f.placeOf(n), n.held, n.turns
+	p, stays, turns := f.placeOf(n), n.stays, n.turns
 	f.mu.Unlock()
-	if p.cont == "" || !held {
+	if !stays {
 		return nil
 	}
 	_, child, err := f.below(ctx, p)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil && child && n.turns == turns {
-		n.held = false
+		n.stays = false
 	}
 	return err
 }

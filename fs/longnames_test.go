@@ -25,8 +25,8 @@ func TestLongNames(t *testing.T) {
 		w.wantErr(w.mkdir(strings.Join(pieces[:2], "/")), os.ErrExist)
 		w.wantErr(w.mkdir("d/short%{+}"), name.ErrInvalid)
 		w.ok(w.mkdir(strings.Join(pieces[:3], "/")))
-		w.wantErr(w.rmdir(strings.Join(pieces[:2], "/")), s3.ErrNotEmpty)
 		w.ok(w.create(path, []byte("x")))
+		w.wantErr(w.rmdir(strings.Join(pieces[:2], "/")), s3.ErrNotEmpty)
 		if got, want := w.srv.Keys("data"), []string{key}; !slices.Equal(got, want) {
 			t.Errorf("keys %q, want %q", got, want)
 		}
@@ -37,6 +37,7 @@ func TestLongNames(t *testing.T) {
 		w.ok(w.unlink(path))
 		w.ok(w.f.Sync(t.Context()))
 		w.forget()
+		wantNames(t, w, "d", pieces[1]+"/")
 		for i := len(pieces) - 1; i > 0; i-- {
 			w.ok(w.rmdir(strings.Join(pieces[:i], "/")))
 		}
@@ -57,6 +58,21 @@ func TestLongNamesLetGo(t *testing.T) {
 	w.ok(w.f.Sync(t.Context()))
 	w.remoteDelete(two)
 	wantNames(t, w, "")
+}
+
+// TestLongNamesKeepNothing: a piece of long names that is empty is nothing to its directory, which another client, or rmdir here, removes.
+func TestLongNamesKeepNothing(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	piece, _ := split(name.Path("d/"+strings.Repeat("x", 300), false))
+	for _, remove := range []func(){func() { w.ok(w.rmdir("d")) }, func() { w.remoteDelete("d/") }} {
+		w.ok(w.mkdir("d"))
+		w.ok(w.mkdir(piece))
+		w.ok(w.f.Sync(t.Context()))
+		remove()
+		wantNames(t, w, "")
+		_, err := w.walk(piece)
+		w.wantErr(err, os.ErrNotExist)
+	}
 }
 
 // TestRootOfSlashes: the directory of the keys that begin with a slash is made, moved away and back, and removed.

@@ -186,7 +186,7 @@ func decode(p place, nm string) (name.Part, error) {
 // recallName answers a name from what is known here; needs f.mu. known with a nil node: it does not exist.
 func (f *FS) recallName(d *node, nm string) (n *node, known bool) {
 	c := d.children[nm]
-	if c != nil && (f.fresh(c.checked) || c.attrsUnsent || c.unsent()) {
+	if c != nil && (f.fresh(c.checked) || c.attrsUnsent || c.stays || c.unsent()) {
 		return c, true
 	}
 	ch, changed := d.changes[nm]
