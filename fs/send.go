@@ -195,6 +195,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.tellSegments(n)
 	if n.reader != nil {
 		f.closeReader(n)
 	}
@@ -204,7 +205,6 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	n.draft, n.checked = nil, time.Now()
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
-	f.tellSegments(n)
 	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
 	if n.parent != nil {
 		f.noteFile(n)
