@@ -167,7 +167,7 @@ func (d *DirHandle) addLocal() {
 			continue
 		}
 		told[nm] = struct{}{}
-		if c := d.n.children[nm]; (!ch.gone || c != nil && c.unsent()) && !d.hidesLocal(nm) {
+		if c := d.n.children[nm]; (!ch.gone || c != nil && (c.stays || c.unsent())) && !d.hidesLocal(nm) {
 			e := ch.e
 			e.name = nm
 			if c != nil {
@@ -178,7 +178,7 @@ func (d *DirHandle) addLocal() {
 	}
 	var more []string
 	for nm, c := range d.n.children {
-		if _, done := told[nm]; !done && (c.unsent() || d.unlisted(c)) && !d.hidesLocal(nm) {
+		if _, done := told[nm]; !done && (c.unsent() || d.isHereAlone(c)) && !d.hidesLocal(nm) {
 			more = append(more, nm)
 		}
 	}
@@ -187,9 +187,11 @@ func (d *DirHandle) addLocal() {
 	}
 }
 
-// unlisted tells of a bucket that was opened by its name though it is not the project's; needs FS.mu.
-func (d *DirHandle) unlisted(c *node) bool {
-	if d.l.place.bucket != "" || !d.f.fresh(c.checked) || c.refused() {
+// isHereAlone tells of what the listing, which has ended, does not show: a bucket that was opened by its name though it is not the project's, or an empty piece
+// of long names; needs FS.mu.
+func (d *DirHandle) isHereAlone(c *node) bool {
+	unlisted := d.l.place.bucket == "" && d.f.fresh(c.checked) && !c.refused()
+	if !unlisted && !c.stays {
 		return false
 	}
 	_, listed := d.l.find(c.name)

@@ -140,14 +140,13 @@ type FS struct {
 	sentFiles, sentBytes int64                // that got to the store
 }
 
-// New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
-// waits for `allasfs recover`. A prefix that does not end in a slash gets one.
-func New(o Options) (*FS, error) {
+// complete checks options and sets what is to be set of those that were left out.
+func (o *Options) complete() error {
 	if o.Store == nil || o.Cache == nil {
-		return nil, errors.New("fs: a store and a cache are needed")
+		return errors.New("fs: a store and a cache are needed")
 	}
 	if o.Prefix != "" && o.Bucket == "" {
-		return nil, errors.New("fs: a prefix needs a bucket")
+		return errors.New("fs: a prefix needs a bucket")
 	}
 	if o.Prefix != "" && !strings.HasSuffix(o.Prefix, "/") {
 		o.Prefix += "/"
@@ -163,6 +162,15 @@ func New(o Options) (*FS, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// New makes the file system of one mount. Drafts that a crash left are taken up: what was closed is sent in the background, the rest
+// waits for `allasfs recover`. A prefix that does not end in a slash gets one.
+func New(o Options) (*FS, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
 	known := o.Group.share(maxKnown, leastKnown)
 	f := &FS{
@@ -214,15 +222,20 @@ func New(o Options) (*FS, error) {
 	}
 	f.loadAttrs(o.AttrFile, known)
 	f.loadEmpties(o.EmptiesFile)
+	f.begin()
+	return f, nil
+}
+
+// begin takes up what an earlier mount left, and starts the mount's goroutines.
+func (f *FS) begin() {
 	f.adoptDrafts()
 	f.adoptIntents()
 	f.wg.Add(2)
 	go f.runLater()
 	go f.runQueue()
-	if o.WatchSpace {
+	if f.o.WatchSpace {
 		f.wg.Go(f.watchSpace)
 	}
-	return f, nil
 }
 
 const (

@@ -18,7 +18,7 @@ import (
 // newDescribed is a world whose listings come with full attributes: n files with mode and time, an empty file and a link in the directory d.
 func newDescribed(t *testing.T, n int, change ...func(*Options)) (w *world, full func(*Options)) {
 	file := filepath.Join(t.TempDir(), "attrs")
-	full = func(o *Options) { o.FullStat, o.AttrFile = true, file }
+	full = func(o *Options) { o.FullStat, o.AttrFile, o.EmptiesFile = true, file, file+".empties" }
 	w = newWorld(t, append([]func(*Options){full}, change...)...)
 	for i := range n {
 		w.srv.PutObject("data", fmt.Sprintf("d/f%04d", i), []byte("x"), map[string]string{"mode": "33184", "mtime": "1000000000.5", "odd": "\xe4"}) // 0640

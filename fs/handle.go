@@ -117,11 +117,7 @@ func (f *FS) readFailed(n *node, err error) error {
 	nm := n.name
 	if n.parent != nil && n.draft == nil {
 		pid = n.parent.id
-		bucket, key := f.keyOf(n)
-		f.heads.Remove(objectName{bucket, key})
-		delete(n.parent.changes, nm)
-		n.parent.listing = nil
-		f.spoil(n.parent)
+		f.disbelieve(n)
 		f.leave(n)
 	}
 	f.mu.Unlock()

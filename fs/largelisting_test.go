@@ -66,6 +66,73 @@ func TestLargeObjectGrows(t *testing.T) {
 	}
 }
 
+// TestGrownLargeObjectOpens: who opens a dynamic large object reads all that it holds then, though its entry stands; to find out costs one HEAD as often as
+// metadata is asked for.
+func TestGrownLargeObjectOpens(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutDLO("data", "d/log", "data", "seg/", filled(5000, 1))
+	d := w.hold("d")
+	w.sizes(d.ID)
+	must[[]byte](t)(w.read("d/log"))
+	age := func() {
+		nm := objectName{"data", "d/log"}
+		h, _ := w.f.heads.Get(nm)
+		h.asked = h.asked.Add(-time.Hour)
+		w.f.heads.Add(nm, h)
+	}
+	reopen := func() { must[*Handle](t)(w.open("d/log", 0)).Release() }
+	w.wantCounts(w.counts(reopen), map[string]int{})
+	age()
+	w.wantCounts(w.counts(reopen), map[string]int{"HeadObject": 1, "ListObjectsV2": 1}) // of the object, and of its segments
+	w.wantCounts(w.counts(reopen), map[string]int{})
+	age()
+	w.srv.PutObject("data", "seg/00000001", filled(4000, 2), nil)
+	_, err := w.open("d/log", 0)
+	w.wantErr(err, syscall.ESTALE) // the kernel looks the name up again
+	if got := must[[]byte](t)(w.read("d/log")); !bytes.Equal(got, append(filled(5000, 1), filled(4000, 2)...)) {
+		t.Errorf("%d bytes, or not the right ones", len(got))
+	}
+	if sizes := w.sizes(d.ID); sizes["log"] != 9000 {
+		t.Errorf("the grown object shows %d bytes", sizes["log"])
+	}
+}
+
+// TestGrownLargeObjectFound: a dynamic large object that was looked up by its name, and had grown, shows its new size in listings after that, too.
+func TestGrownLargeObjectFound(t *testing.T) {
+	w := newWorld(t, ttlZero)
+	w.srv.PutDLO("data", "d/log", "data", "seg/", filled(5000, 1))
+	d := w.hold("d")
+	w.sizes(d.ID)
+	w.srv.PutObject("data", "seg/00000001", filled(4000, 2), nil)
+	if a := must[Attr](t)(w.walk("d/log")); a.Size != 9000 {
+		t.Errorf("the grown object has %d bytes", a.Size)
+	}
+	if sizes := w.sizes(d.ID); sizes["log"] != 9000 {
+		t.Errorf("the grown object shows %d bytes", sizes["log"])
+	}
+}
+
+// TestEmptyBecomesLarge: a large object that takes the place of an empty one within the same second shows its size, whose entry differs by milliseconds alone.
+func TestEmptyBecomesLarge(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		w := newWorld(t, ttlZero, func(o *Options) { o.FullStat = full })
+		second := time.Now().Truncate(time.Second).Add(-time.Hour)
+		w.srv.PutObject("data", "d/x", nil, nil)
+		w.srv.SetModified("data", "d/x", second.Add(200*time.Millisecond))
+		d := w.hold("d")
+		for range 2 {
+			if sizes := w.sizes(d.ID); sizes["x"] != 0 {
+				t.Errorf("the empty object shows %d bytes", sizes["x"])
+			}
+		}
+		w.srv.PutDLO("data", "d/x", "data", "seg/", filled(5000, 1))
+		w.srv.SetModified("data", "d/x", second.Add(700*time.Millisecond))
+		if sizes := w.sizes(d.ID); sizes["x"] != 5000 {
+			t.Errorf("--stat=full %t: the large object shows %d bytes", full, sizes["x"])
+		}
+	}
+}
+
 // withHeads is what a listing of one page costs.
 func withHeads(n int) map[string]int {
 	want := map[string]int{"ListObjectsV2": 1}

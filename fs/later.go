@@ -155,22 +155,17 @@ func (f *FS) keepable(n *node) bool {
 	return p.prefix != "" && p.cont == ""
 }
 
-// unpieced is dir, or where it is a continuation (a piece of a long name) the directory that it lies in; needs f.mu.
-func (f *FS) unpieced(dir *node) *node {
-	for dir != nil && f.placeOf(dir).cont != "" {
-		dir = dir.parent
-	}
-	return dir
-}
+// isPiece tells whether a directory is a continuation, a piece of long names; needs f.mu.
+func (f *FS) isPiece(dir *node) bool { return f.placeOf(dir).cont != "" }
 
 // childStored notes that the store holds something below dir, so that dir and those above need no marker; needs f.mu.
 func (f *FS) childStored(dir *node) {
-	for d := f.unpieced(dir); d != nil && f.keepable(d); d = f.unpieced(d.parent) {
+	for d := dir; d != nil && (f.isPiece(d) || f.keepable(d)); d = d.parent {
 		// A listing that is under way may be of the time before, held or not: it was unsent until now.
 		f.note(d.parent, d.name, change{e: entry{dir: true, marker: d.plain}})
-		d.held, d.empty = false, false
+		d.held, d.stays, d.empty = false, false, false
 		d.turns++
-		if !f.freshStamp(d.asked) || d.marker && !d.foreign {
+		if f.keepable(d) && (!f.freshStamp(d.asked) || d.marker && !d.foreign) {
 			f.schedule(d)
 		}
 	}
@@ -178,16 +173,42 @@ func (f *FS) childStored(dir *node) {
 
 // childGone notes that dir may be empty in the store now: it stays a directory; needs f.mu.
 func (f *FS) childGone(dir *node) {
-	if dir = f.unpieced(dir); dir != nil && f.keepable(dir) {
+	for ; dir != nil && f.isPiece(dir); dir = dir.parent {
+		dir.stays = true
+		dir.turns++
+		f.schedule(dir)
+	}
+	if dir != nil && f.keepable(dir) {
 		dir.hold()
 		dir.turns++
 		f.schedule(dir)
 	}
 }
 
+// settlePiece finds out whether the store still shows a piece of a long name; else it stays until it is removed here. n's gate is held whole.
+func (f *FS) settlePiece(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	p, stays, turns := f.placeOf(n), n.stays, n.turns
+	f.mu.Unlock()
+	if !stays {
+		return nil
+	}
+	_, child, err := f.below(ctx, p)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil && child && n.turns == turns {
+		n.stays = false
+	}
+	return err
+}
+
 // settle brings a directory's marker in order: one where nothing else keeps the directory, none beside a child. n's gate is held whole.
 func (f *FS) settle(ctx context.Context, n *node) error {
 	f.mu.Lock()
+	if f.isPiece(n) {
+		f.mu.Unlock()
+		return f.settlePiece(ctx, n)
+	}
 	if !f.keepable(n) || f.freshStamp(n.asked) && !n.held && (!n.marker || n.foreign) {
 		f.mu.Unlock()
 		return nil

@@ -23,6 +23,8 @@ const (
 	metaMarker = "allasfs"     // on directory markers: written by allasfs, so it may remove them
 )
 
+const maxMode = 0o177777 // of st_mode, type and all
+
 // knownAttrs are an object's attributes beyond what a listing shows.
 type knownAttrs struct {
 	known       bool // the rest was read from the store or set by us; else unknown
@@ -67,9 +69,14 @@ func attrsOf(o s3.Object) knownAttrs {
 	return a
 }
 
-func (a *knownAttrs) setMode(decimal string) {
-	m, err := strconv.ParseUint(decimal, 10, 32)
-	if err != nil {
+// setMode takes an st_mode in decimal, as s3fs writes it, or in octal, as rclone's --metadata does: with its type, a file's or a link's octal digits
+// read as more than any st_mode has. What is neither is left.
+func (a *knownAttrs) setMode(digits string) {
+	m, err := strconv.ParseUint(digits, 10, 32)
+	if err == nil && (m > maxMode || strings.HasPrefix(digits, "0")) {
+		m, err = strconv.ParseUint(digits, 8, 32)
+	}
+	if err != nil || m > maxMode {
 		return
 	}
 	a.hasMode, a.mode = true, uint32(m)&0o7777
@@ -89,7 +96,7 @@ func (a knownAttrs) encode() map[string]string {
 	if a.hasMode || a.link {
 		t := uint32(syscall.S_IFREG)
 		if a.link {
-			t = syscall.S_IFLNK
+			t = syscall.S_IFLNK | 0o777
 		}
 		m[metaMode] = strconv.FormatUint(uint64(t|a.mode), 10)
 	}

@@ -431,6 +431,11 @@ func (x *machine) check(t *rapid.T) {
 	x.w.checkUnsents(t)
 	got := map[string]string{}
 	x.collect(t, "", got)
+	for _, p := range slices.Backward(slices.Sorted(maps.Keys(got))) {
+		if isContinuation(p) && !slices.ContainsFunc(slices.Collect(maps.Keys(got)), func(o string) bool { return strings.HasPrefix(o, p+"/") }) {
+			delete(got, p) // nothing in the store keeps it: see TestLongNames
+		}
+	}
 	if want := x.m.tree(); !maps.Equal(got, want) {
 		t.Fatalf("the tree is\n%s\nwant\n%s\nkeys %q, in the store %q", show(got), show(want), slices.Sorted(maps.Keys(x.m.keys)), x.w.remoteKeys())
 	}

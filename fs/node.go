@@ -103,6 +103,7 @@ type node struct {
 	lastRead string            // prefix of the child directory that was read last
 	readAt   time.Time         // when it, or a child directory, was read last
 	held     bool              // exists here though the store may show nothing of it yet
+	stays    bool              // a piece of long names that exists here alone: nothing can keep it in the store, and it keeps no directory above
 	turns    uint64            // grows when a child was stored or removed: what held and empty say may be another thing then
 	empty    bool              // held, and nothing below it was ever stored
 	asked    stamp             // when it was found out whether there is a marker
@@ -190,7 +191,7 @@ func (f *FS) cacheID(v s3.Version) cache.ID {
 
 // local tells whether n must be kept though the kernel forgot it; needs f.mu.
 func (n *node) local() bool {
-	return n.idle || n.draft != nil || n.held || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
+	return n.idle || n.draft != nil || n.held || n.stays || n.attrsUnsent || n.sending != nil || n.handles > 0 || len(n.children) > 0
 }
 
 // refused tells of a bucket's directory that nobody here may look into: it shows without any permission; needs f.mu.

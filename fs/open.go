@@ -12,7 +12,6 @@ import (
 
 	"allasfs/cache"
 	"allasfs/fs/name"
-	"allasfs/s3"
 )
 
 // maxSize is S3's largest object.
@@ -93,7 +92,7 @@ func (f *FS) Open(ctx context.Context, id uint64, flags uint32) (*Handle, error)
 		f.mu.Unlock()
 		return nil, syscall.ELOOP
 	default:
-		stale = n.draft == nil && !n.attrsUnsent && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second)
+		stale = n.draft == nil && !n.attrsUnsent && n.handles == 0 && time.Since(n.checked) > max(f.o.TTL, time.Second) || f.mayHaveGrown(n)
 	}
 	f.mu.Unlock()
 	if stale {
@@ -267,19 +266,36 @@ func (f *FS) nameFree(ctx context.Context, parent uint64, part name.Part) error 
 	return nil
 }
 
-// childFor checks a name for something new in a directory.
+// childFor checks a name for a file, or a link, that is new in a directory.
 func childFor(p place, nm string) (name.Part, error) {
+	part, err := decodeNew(p, nm)
+	if err != nil {
+		return part, err
+	}
+	return part, name.CheckKey(p.list() + part.Elem)
+}
+
+// childDirFor is childFor of a directory: its key, a marker's, ends in a slash. One without a name, at the top of a bucket, has the keys that begin with a slash.
+func childDirFor(p place, nm string) (name.Part, error) {
+	part, err := decodeNew(p, nm)
+	if err != nil {
+		return part, err
+	}
+	if part.Object {
+		return part, name.ErrInvalid
+	}
+	return part, name.CheckKey(p.list() + part.Elem + "/")
+}
+
+// decodeNew is decode of a name that is to be.
+func decodeNew(p place, nm string) (name.Part, error) {
 	if p.bucket == "" {
 		return name.Part{}, syscall.EPERM // only buckets live here
 	}
 	if !utf8.ValidString(nm) {
 		return name.Part{}, syscall.EILSEQ // no key that the store takes
 	}
-	part, err := decode(p, nm)
-	if err != nil {
-		return part, err
-	}
-	return part, name.CheckKey(p.list() + part.Elem)
+	return decode(p, nm)
 }
 
 // Release ends the handle. A file that was unlinked goes with its last handle. What came after the last close, as the pages of a mapping do, is sent
@@ -344,52 +360,4 @@ func (f *FS) closeReader(n *node) {
 			f.log.Warn("close a cache file", "err", err)
 		}
 	})
-}
-
-// refresh asks the store about a file that is known by its node alone and tells whether it is still the version that it was. Another version takes
-// the node's place only where inPlace says so and nobody has it open; else the node keeps the old one without the name, and the kernel is told to look
-// the name up again.
-func (f *FS) refresh(ctx context.Context, n *node, inPlace bool) (same bool, err error) {
-	f.mu.Lock()
-	if n.parent == nil || n.kind == kindDir || n.draft != nil {
-		f.mu.Unlock()
-		return true, nil
-	}
-	bucket, key := f.keyOf(n)
-	f.mu.Unlock()
-	asked := time.Now()
-	o, err := f.o.Store.Head(ctx, bucket, key)
-	if err != nil && !isNotExist(err) {
-		return false, err
-	}
-	if err == nil {
-		f.learn(bucket, o)
-	}
-	f.mu.Lock()
-	parent, nm := n.parent, n.name
-	moved := parent == nil
-	if !moved {
-		b, k := f.keyOf(n)
-		moved = b != bucket || k != key
-	}
-	if moved || n.draft != nil || n.attrsUnsent || n.checked.After(asked) {
-		f.mu.Unlock()
-		return true, nil
-	}
-	now := object{exists: true, etag: o.ETag, size: o.Size, modified: time.Unix(0, toSecond(o.Modified)), large: o.Large != s3.NotLarge}
-	same = err == nil && n.obj.same(now)
-	if same || err == nil && inPlace && !f.isFixed(n, now) {
-		f.setObject(n, now)
-		n.checked = asked
-		f.mu.Unlock()
-		return same, nil
-	}
-	open := n.handles > 0
-	f.leave(n)
-	f.mu.Unlock()
-	f.notifyEntry(parent.id, nm)
-	if open {
-		return false, nil
-	}
-	return false, err
 }

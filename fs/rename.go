@@ -59,7 +59,7 @@ func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uin
 		return os.ErrNotExist
 	}
 	f.mu.Unlock()
-	to, err := f.spot(newParent, newName)
+	to, err := f.spot(newParent, newName, src.kind == kindDir)
 	if err == nil && dst == nil {
 		err = f.nameFree(ctx, newParent, to.part)
 	}
@@ -84,14 +84,25 @@ func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uin
 
 // spot is a name in a directory where something is to be.
 type spot struct {
-	dir  *node
-	name string
-	part name.Part
-	key  string // of a file
-	at   place  // of the directory
+	dir   *node
+	name  string
+	part  name.Part
+	isDir bool // of a directory: its key has a slash at its end
+	key   string
+	at    place // of dir
 }
 
-func (f *FS) spot(parent uint64, nm string) (spot, error) {
+// in is s where its directory is at p.
+func (s spot) in(p place) spot {
+	s.at, s.key = p, p.list()+s.part.Elem
+	if s.isDir {
+		s.key += "/"
+	}
+	return s
+}
+
+// spot is where a file or a directory is to be.
+func (f *FS) spot(parent uint64, nm string, isDir bool) (spot, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d, err := f.directory(parent)
@@ -102,8 +113,12 @@ func (f *FS) spot(parent uint64, nm string) (spot, error) {
 	if p.bucket == "" {
 		return spot{}, syscall.EXDEV
 	}
-	part, err := childFor(p, nm)
-	return spot{dir: d, name: nm, part: part, key: p.list() + part.Elem, at: p}, err
+	look := childFor
+	if isDir {
+		look = childDirFor
+	}
+	part, err := look(p, nm)
+	return spot{dir: d, name: nm, part: part, isDir: isDir}.in(p), err
 }
 
 // holds tells whether n still has the name; needs FS.mu.
@@ -114,8 +129,7 @@ func (f *FS) spotNow(s spot) (spot, error) {
 	if s.dir.id != RootID && s.dir.parent == nil {
 		return s, os.ErrNotExist
 	}
-	s.at = f.placeOf(s.dir)
-	s.key = s.at.list() + s.part.Elem
+	s = s.in(f.placeOf(s.dir))
 	return s, name.CheckKey(s.key)
 }
 

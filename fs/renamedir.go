@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"allasfs/fs/name"
 )
 
 // renameDir copies everything below the directory side by side and removes the sources only when every copy is there. Nothing else changes the
@@ -42,16 +40,13 @@ func (f *FS) dirMovable(src *node, to spot) error {
 	if src.parent == nil {
 		return os.ErrNotExist
 	}
-	if f.placeOf(src).prefix == "" {
-		return syscall.EXDEV // a bucket
+	if p := f.placeOf(src); p.prefix == "" || p.cont != "" {
+		return syscall.EXDEV // a bucket, or a piece of long names, which is no prefix of theirs elsewhere: mv copies
 	}
 	for n := to.dir; n != nil; n = n.parent {
 		if n == src {
 			return syscall.EINVAL
 		}
-	}
-	if to.part.Object || f.placeOf(src).cont != "" {
-		return name.ErrInvalid
 	}
 	return nil
 }

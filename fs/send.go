@@ -195,6 +195,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.tellSegments(n)
 	if n.reader != nil {
 		f.closeReader(n)
 	}

@@ -12,12 +12,43 @@ import (
 	"allasfs/s3"
 )
 
-// headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand and no read finds it wrong: segments may
+// headOfListed is what HEAD said of an entry whose listed size cannot be believed, good while ETag and date stand and no opening or reading finds it wrong: segments may
 // be added to a dynamic large object, of which its entry shows nothing.
 type headOfListed struct {
 	etag     string
 	modified time.Time
+	asked    time.Time
 	object   s3.Object
+}
+
+// mayHaveGrown tells whether a file that nobody has open is a dynamic large object that the store was not asked about for longer than metadata is trusted, though
+// listings went on to show its entry as it was. Needs f.mu.
+func (f *FS) mayHaveGrown(n *node) bool {
+	if !n.obj.large || n.parent == nil || n.draft != nil || n.handles > 0 {
+		return false
+	}
+	bucket, key := f.keyOf(n)
+	h, ok := f.heads.Get(objectName{bucket, key})
+	return ok && h.object.Large == s3.DLO && h.object.ETag == n.obj.etag && time.Since(h.asked) > max(f.o.TTL, time.Second)
+}
+
+// confirmHead notes that what HEAD said of a file's entry was found right at the time asked; needs f.mu.
+func (f *FS) confirmHead(n *node, asked time.Time) {
+	bucket, key := f.keyOf(n)
+	nm := objectName{bucket, key}
+	if h, ok := f.heads.Get(nm); ok && h.object.ETag == n.obj.etag {
+		h.asked = asked
+		f.heads.Add(nm, h)
+	}
+}
+
+// disbelieve forgets what listings show of a file, and what HEAD said of its entry, since the store has told otherwise; needs f.mu.
+func (f *FS) disbelieve(n *node) {
+	bucket, key := f.keyOf(n)
+	f.heads.Remove(objectName{bucket, key})
+	delete(n.parent.changes, n.name)
+	n.parent.listing = nil
+	f.spoil(n.parent)
 }
 
 // namesOf finds out what must be known of a listed page's objects before their names can be told: whether one that may be a Swift large object is one, where
@@ -83,26 +114,25 @@ func (f *FS) recallSize(bucket string, o *s3.Object) bool {
 		*o = h.object
 		return true
 	}
-	if a, ok := f.describedBefore(bucket, *o); ok { // a large object has another ETag than its entry, so this is none
-		*o = o.Plain()
+	if !f.empties.has(bucket, *o) { // what else is known of it is known to the second, in which a large object, whose entry is the same, may have come in its place
+		return false
+	}
+	*o = o.Plain()
+	if a, ok := f.describedBefore(bucket, *o); ok {
 		o.ContentType = a.contentType
-		return true
 	}
-	if f.empties.has(bucket, *o) {
-		*o = o.Plain()
-		return true
-	}
-	return false
+	return true
 }
 
 // askSize asks for a listed object, and remembers the answer.
 func (f *FS) askSize(ctx context.Context, bucket string, o s3.Object) (s3.Object, error) {
+	asked := time.Now()
 	h, err := f.o.Store.Head(ctx, bucket, o.Key)
 	if err != nil {
 		return s3.Object{}, err
 	}
 	h.Modified = o.Modified // to the second in HEAD: one date for one version
-	f.heads.Add(objectName{bucket, o.Key}, headOfListed{etag: o.ETag, modified: o.Modified, object: h})
+	f.heads.Add(objectName{bucket, o.Key}, headOfListed{etag: o.ETag, modified: o.Modified, asked: asked, object: h})
 	f.learn(bucket, h)
 	if h.Large == s3.NotLarge {
 		f.attrFile.add(bucket, h)

@@ -215,7 +215,7 @@ func TestCrashInARename(t *testing.T) {
 	w.f.mu.Lock()
 	src, dst := w.f.nodes[from], w.f.nodes[to]
 	w.f.mu.Unlock()
-	at := must[spot](t)(w.f.spot(RootID, "f"))
+	at := must[spot](t)(w.f.spot(RootID, "f", false))
 	w.ok(w.f.retarget(src, dst, src.draft, at))
 	w.crash()
 	w.start(later)

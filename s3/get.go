@@ -191,17 +191,20 @@ func (g *reader) check(a *answer) error {
 }
 
 // checkTotal compares the whole size that an answer tells with the one that a large object ought to have: when a segment is missing, what lies
-// behind it has moved.
+// behind it has moved; when there are more, it is another version.
 func checkTotal(a *answer, want int64) error {
 	_, total, ranged := strings.Cut(a.Header.Get("Content-Range"), "/")
 	have, err := strconv.ParseInt(total, 10, 64)
 	if !ranged {
 		have, err = a.ContentLength, nil
 	}
-	if err == nil && have >= 0 && have != want {
-		return fmt.Errorf("%w: the segments of the large object have %d bytes in all, not %d: some are missing", io.ErrUnexpectedEOF, have, want)
+	switch {
+	case err != nil || have < 0 || have == want:
+		return nil
+	case have > want:
+		return fmt.Errorf("%w: the segments of the large object have %d bytes in all, not %d", ErrChanged, have, want)
 	}
-	return nil
+	return fmt.Errorf("%w: the segments of the large object have %d bytes in all, not %d: some are missing", io.ErrUnexpectedEOF, have, want)
 }
 
 // checkRange compares a Content-Range (bytes 0-99/1000) with the range asked for.

@@ -41,7 +41,7 @@ func headed(key string, h http.Header) Object {
 	case o.Manifest != "":
 		o.Large = DLO
 		if size, ok := o.declaredSize(); ok {
-			o.Size = size
+			o.Size = max(o.Size, size) // more than was uploaded is what segments have added since
 		}
 	case isTrue(h.Get("X-Object-Meta-Static-Large-Object")), isTrue(h.Get("X-Static-Large-Object")):
 		o.Large = SLO

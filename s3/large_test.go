@@ -229,6 +229,29 @@ func TestMissingSegment(t *testing.T) {
 	}
 }
 
+// A dynamic large object to which a segment was added has more bytes than the client that made it wrote down: all of them are read, and a reader that knows of
+// fewer is told.
+func TestSegmentAdded(t *testing.T) {
+	server := s3test.New(t)
+	e := s3test.Of(t, server)
+	b := bench{client(t, e, nil), e, e.Bucket(t)}
+	server.MakeBucket("segments")
+	const prefix = "file/1700000000.123456/20/10/"
+	server.PutDLO(b.bucket, "dlo", "segments", prefix, []byte("0123456789"), []byte("abcdefghij"))
+	before := b.head(t, "dlo")
+	server.PutObject("segments", prefix+"00000002", []byte("more"), nil)
+	b.wantRead(t, "dlo", 15, "fghijmore")
+	after := b.head(t, "dlo")
+	if before.Size != 20 || after.Size != 24 {
+		t.Errorf("%d bytes, then %d; want 20, then 24", before.Size, after.Size)
+	}
+	after.Size = before.Size
+	for _, o := range []s3.Object{before, after} {
+		_, err := b.tryRead(t.Context(), o.Version(b.bucket), 0, 5)
+		wantIs(t, err, s3.ErrChanged)
+	}
+}
+
 // Segments whose names are no numbers in a row are what somebody chose to have: nothing is missing between them.
 func TestSegmentsWithoutNumbers(t *testing.T) {
 	for _, names := range [][]string{

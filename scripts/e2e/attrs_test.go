@@ -3,7 +3,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // TestAttributesOfAnotherMount: what rsync -a left in one mount is, to another one that looks with --stat=full, the same as its source: a second run
@@ -35,4 +37,45 @@ func TestAttributesOfAnotherMount(t *testing.T) {
 		}
 		full.unmount(t)
 	}
+}
+
+// TestAttributesOfClients: what rclone, the Swift client and s3cmd keep of a file's time and mode is seen in a mount that looks with --stat=full, and the time that a mount keeps is
+// seen by rclone and the Swift client.
+func TestAttributesOfClients(t *testing.T) {
+	w := need(t)
+	bucket := w.bucketName(t, "clients")
+	s3cmd{w}.makeBucket(t, bucket)
+	file := filepath.Join(w.freshDir(t, "source"), "f")
+	when := time.Date(2001, 2, 3, 4, 5, 6, 125_000_000, time.UTC)
+	writeFile(t, file, []byte("text"))
+	fatal(t, os.Chmod(file, 0o750))
+	fatal(t, os.Chtimes(file, when, when))
+	rclone{w}.do(t, "copyto", "--metadata", file, "s3allas:"+bucket+"/rclone-metadata")
+	rclone{w}.upload(t, file, bucket, "rclone")
+	swift{w}.upload(t, file, bucket, "swift")
+	s3cmd{w}.upload(t, file, bucket, "s3cmd")
+	m := w.mountFront(t, w.freshDir(t, "cache"), "--stat", "full")
+	for name, want := range map[string]os.FileMode{"rclone-metadata": 0o750, "rclone": 0o644, "swift": 0o644, "s3cmd": 0o750} {
+		info, err := os.Stat(m.path(bucket, name))
+		fatal(t, err)
+		mtime := when
+		if name == "s3cmd" {
+			mtime = when.Truncate(time.Second)
+		}
+		if info.Mode() != want || !info.ModTime().Equal(mtime) {
+			t.Errorf("%s: mode %v, time %v; want %v, %v", name, info.Mode(), info.ModTime(), want, mtime)
+		}
+	}
+	writeFile(t, m.path(bucket, "ours"), []byte("text"))
+	fatal(t, os.Chtimes(m.path(bucket, "ours"), when, when))
+	m.sync(t)
+	if out := w.run(t, w.dir, "rclone", "lsl", "s3allas:"+bucket+"/ours"); !strings.Contains(out, when.Format("2006-01-02 15:04:05.000000000")) {
+		t.Errorf("rclone lsl: %q", out)
+	}
+	out := filepath.Join(w.freshDir(t, "got"), "ours")
+	swift{w}.download(t, bucket, "ours", out)
+	if info, err := os.Stat(out); err != nil || !info.ModTime().Equal(when) {
+		t.Errorf("swift download: %v, %v", info, err)
+	}
+	m.unmount(t)
 }
