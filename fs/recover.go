@@ -133,6 +133,9 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 			cond = condition(d.Base())
 		}
 	}
+	if err == nil && !cond.IfNoneMatch {
+		err = f.beforeGone(ctx, t.Bucket, isKey(t.Key), d)
+	}
 	if err == nil {
 		o, before, err = f.storeOnce(ctx, d, path, cond)
 	}
