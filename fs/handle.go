@@ -291,7 +291,7 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 		return nil, first, d.Discard()
 	}
 	if torn != nil {
-		f.journalTear(torn, d, false)
+		f.journalTear(torn, d)
 	}
 	return d, nil, nil
 }

@@ -56,11 +56,11 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 	}
 }
 
-// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. With sync it is durable.
-func (f *FS) olderStays(d *cache.Draft, sync bool) error {
+// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. It is durable.
+func (f *FS) olderStays(d *cache.Draft) error {
 	for _, o := range f.leftFor(d.Target().Bucket, d.Target().Key) {
 		err := o.SetState(cache.StateConflict, supersededWhy)
-		if err == nil && sync {
+		if err == nil {
 			err = o.Persist()
 		}
 		if err != nil && !errors.Is(err, os.ErrClosed) {

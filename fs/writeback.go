@@ -65,8 +65,16 @@ func (f *FS) toJournal(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+	return f.journalled(n, d, gen)
+}
+
+// journalled lets n's draft d, which is in the journal as it was at gen, go out, unless it has lost a write since.
+func (f *FS) journalled(n *node, d *cache.Draft, gen uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.tear(n); err != nil {
+		return err
+	}
 	if n.draft == d && !n.unlinked {
 		f.enqueue(n, gen, d.Size())
 	}
