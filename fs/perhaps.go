@@ -46,12 +46,12 @@ func (f *FS) addPerhaps(d *cache.Draft, may []cache.Perhaps) {
 	}
 }
 
-// inherit keeps with d what the store may hold of older drafts that it replaces. left: an earlier mount left them, and may have been about to send them.
+// inherit keeps with d what the store may hold of older drafts that it replaces. left: an earlier mount left them, and may have been about to send those that are closed.
 func (f *FS) inherit(ctx context.Context, d *cache.Draft, older []*cache.Draft, left bool) {
 	var may []cache.Perhaps
 	for _, o := range older {
 		may = append(may, o.Perhaps()...)
-		if left {
+		if state, _ := o.State(); left && state == cache.StateClosed {
 			may = append(may, f.storedOf(ctx, o)...)
 		}
 	}

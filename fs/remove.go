@@ -269,7 +269,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		stored = is.ETag != ""
 	}
 	if err == nil && stored {
-		err = f.beforeGone(ctx, bucket, isKey(key), nil)
+		err = f.beforeGone(ctx, bucket, key, nil)
 		f.persistEnds()
 		if err == nil && !f.deleteLater(n, bucket, key) {
 			err = f.o.Store.Delete(ctx, bucket, key)

@@ -178,7 +178,7 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.beforeGone(ctx, v.Bucket, isKey(v.Key), nil), f.beforeGone(ctx, to.at.bucket, isKey(to.key), nil))
+	err = errors.Join(f.beforeGone(ctx, v.Bucket, v.Key, nil), f.beforeGone(ctx, to.at.bucket, to.key, nil))
 	if err == nil {
 		defer f.notingMove(src, to)()
 		err = f.copyOver(ctx, v, dst, to, opts, &now)

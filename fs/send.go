@@ -117,7 +117,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		_, err = f.supersede(ctx, bucket, key)
 	}
 	if err == nil && o.exists {
-		err = f.beforeGone(ctx, bucket, isKey(key), nil)
+		err = f.beforeGone(ctx, bucket, key, nil)
 	}
 	var sent s3.Object
 	if err == nil {

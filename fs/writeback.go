@@ -159,15 +159,12 @@ func (f *FS) StateOf(id uint64) (state, errText string) {
 func (f *FS) stateOfKept(n *node) (state, errText string) {
 	if n.parent != nil {
 		bucket, key := f.keyOf(n)
-		for id, d := range f.orphans {
-			if t := d.Target(); t.Bucket != bucket || t.Key != key {
-				continue
-			}
+		for _, d := range f.orphans.of(bucket, key) {
 			s, why := d.State()
 			switch {
 			case s == cache.StateConflict:
 				return stateConflict, why
-			case f.resends[id] != nil:
+			case f.resends[d.ID()] != nil:
 				return stateUploading, why
 			case s == cache.StateClosed && why == "":
 				return stateQueued, ""
