@@ -297,7 +297,7 @@ func (f *FS) RecoverSave(ctx context.Context, id, file string) error {
 	}
 	body, done := f.bodyOf(ctx, d, &upload{})
 	defer done()
-	return saveNew(file, io.NewSectionReader(body, 0, d.Size()))
+	return saveNew(file, PartOfSave(d.ID()), io.NewSectionReader(body, 0, d.Size()))
 }
 
 // RecoverDrop discards a kept draft. Of a file that could not be sent the store's version shows again, if there is one.
