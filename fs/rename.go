@@ -226,7 +226,7 @@ func (f *FS) copyOver(ctx context.Context, v s3.Version, dst *node, to spot, opt
 			return err
 		}
 	}
-	if *now, err = f.o.Store.Copy(ctx, v, to.at.bucket, to.key, opts); err != nil {
+	if *now, err = f.copyObject(ctx, v, to.at.bucket, to.key, opts); err != nil {
 		undo()
 	}
 	return err
