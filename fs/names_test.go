@@ -40,7 +40,7 @@ func (w *world) eventually(ok func() bool) {
 	w.t.Fatal("it did not come to be")
 }
 
-func readLocal(t *testing.T, file string) string {
+func readLocal(t testing.TB, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
