@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/s3/s3test"
+	"allasfs/rapidtest"
 )
 
 // model is what a bucket holds. Directories are those that files lie in; empty ones may come and go.
@@ -228,8 +228,7 @@ func TestModelOfAPart(t *testing.T) {
 
 // checkModel takes random steps through the mount and of another client, and compares everything after each.
 func checkModel(t *testing.T, m *mounted, checks int) {
-	s3test.Checks(t, checks)
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, checks, func(rt *rapid.T) {
 		m.s3.ResetCounts()
 		x := &machine{m: m, files: model{}}
 		x.clear(rt)
