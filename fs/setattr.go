@@ -73,8 +73,11 @@ func (f *FS) setOthers(n *node, c Change) (a Attr, unsent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	echo := f.isEcho(n, c)
-	if c.Mtime != nil && c.Mtime.UnixNano() != n.told {
-		n.told = 0
+	if c.Mtime != nil {
+		n.tells = false
+		if c.Mtime.UnixNano() != n.told {
+			n.told = 0
+		}
 	}
 	if echo {
 		if !c.DropSetID {
@@ -107,13 +110,13 @@ func (f *FS) sendLater(n *node) bool {
 // apart is by how much less two times are one, where the kernel and this side each have noted when something happened.
 const apart = time.Second
 
-// isEcho tells whether c is but the kernel's own idea of n's mtime: of when a change of size happened that is in the store already, or of before a change
-// that it does not know of. Needs f.mu.
+// isEcho tells whether c is but the kernel's own idea of n's mtime: of when a change of size happened that is in the store already, or, as it tells after
+// a rename, of before a change that it does not know of. Needs f.mu.
 func (f *FS) isEcho(n *node, c Change) bool {
 	if !f.o.KernelWrites || c.Mtime == nil || c != (Change{Size: c.Size, Mtime: c.Mtime, Guessed: true, DropSetID: c.DropSetID}) {
 		return false
 	}
-	if n.told != 0 && c.Mtime.UnixNano() == n.told {
+	if n.tells && c.Mtime.UnixNano() == n.told {
 		return true
 	}
 	return n.draft == nil && c.Mtime.Sub(f.attrOf(n).Mtime).Abs() < apart
