@@ -188,6 +188,7 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 		defer n.appending.Unlock()
 		off = d.Size()
 	}
+	f.mtimeMoves(n)
 	return f.put(n, d, p, off)
 }
 

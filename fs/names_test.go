@@ -29,9 +29,10 @@ func (w *world) crash() {
 	w.f = nil
 }
 
+// eventually waits for ok, at most half a minute.
 func (w *world) eventually(ok func() bool) {
 	w.t.Helper()
-	for range 200 {
+	for range 1500 {
 		if ok() {
 			return
 		}

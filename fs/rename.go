@@ -77,6 +77,7 @@ func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uin
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			touch(from.dir, to.dir)
+			src.tells = true
 		}
 		return err
 	})
