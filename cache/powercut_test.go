@@ -121,3 +121,32 @@ func TestPowerCutOfReusedJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestPowerCutAfterALeftOneGrew: a draft that an earlier cache left, and whose bytes get a file of their own, is there after a power cut that kept the journals alone.
+func TestPowerCutAfterALeftOneGrew(t *testing.T) {
+	disk := powercut.New(t)
+	c := openOn(t, disk)
+	d := mustDraft(t, c, Base{ETag: "e", Size: 60_000}, 60_000)
+	_, err := d.WriteAt([]byte("acknowledged"), 0)
+	noErr(t, err)
+	noErr(t, d.SetState(StateClosed, ""))
+	noErr(t, d.Sync())
+	disk.Cut(nil)
+	c = openOn(t, disk)
+	for _, d := range c.Drafts() {
+		for range 6 { // too much for the journal
+			_, err = d.WriteAt(make([]byte, 50_000), 12)
+			noErr(t, err)
+		}
+	}
+	disk.Cut(func(p string) bool { return path.Ext(p) == ".log" })
+	c = openOn(t, disk)
+	left := c.Drafts()
+	if len(left) != 1 {
+		t.Fatalf("%d drafts are left; damaged: %q", len(left), c.damaged)
+	}
+	b := make([]byte, 12)
+	if _, err := left[0].LocalReaderAt().ReadAt(b, 0); err != nil || string(b) != "acknowledged" {
+		t.Errorf("it holds %q, %v", b, err)
+	}
+}

@@ -185,6 +185,9 @@ func (f *FS) settleCopies(ctx context.Context, bucket string, match func(key str
 			continue
 		}
 		err := d.Settle(ctx)
+		if err == nil {
+			err = settled(d)
+		}
 		if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 			f.log.Warn("a file that was copied from another cannot be sent: another client changed that one", "bucket", bucket, "key", d.Target().Key, "err", err)
 			continue

@@ -10,6 +10,18 @@ import (
 	"allasfs/s3"
 )
 
+// settled makes a draft durable as it is now, before what it was made from goes, or its key: after a power cut it would be as before, and that is gone. One that was
+// never closed was promised to nobody, and one that was sent or dropped meanwhile needs nothing.
+func settled(d *cache.Draft) error {
+	if state, _ := d.State(); state == cache.StateOpen {
+		return nil
+	}
+	if err := d.Persist(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // beforeGone brings the bytes of an object that is about to go, or to be replaced, to the drafts that take some from there: copies of it, and what is kept for
 // `allasfs recover` and was made from it. by is the draft that replaces it where no node holds that, else nil. What another client replaced before cannot be had,
 // and is no error here; what finds no room is one: then the object stays. (Below a directory that is renamed kept drafts follow their versions: retargetLeft.)

@@ -118,6 +118,9 @@ func (f *FS) withoutBase(ctx context.Context, d *cache.Draft) error {
 	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
 	defer r.Close()
 	err := materialize(ctx, d, r)
+	if err == nil {
+		return settled(d)
+	}
 	if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 		return fmt.Errorf("the parts that were not changed are gone from the store: %w", err)
 	}

@@ -243,7 +243,8 @@ func (f *FS) kept(id string) (*cache.Draft, *node, error) {
 	return nil, nil, fmt.Errorf("no kept file %q: %w", id, os.ErrNotExist)
 }
 
-// RecoverSend sends a kept draft; with force over whatever version is there now, else only over the one that it was made from (ESTALE).
+// RecoverSend sends a kept draft; with force over whatever version is there now, else only over the one that it was made from (ESTALE). EBUSY while a file of that name
+// is written here: that may take bytes of the version that would be replaced.
 func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 	if err := f.writable(); err != nil {
 		return err
@@ -255,6 +256,9 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 	if n != nil {
 		return f.sendAsItIs(ctx, n)
 	}
+	if path, written := f.isWritten(targetOf(d)); written {
+		return fmt.Errorf("%s is being written on this mount; send what was kept once that is closed and stored, or save it to a file: %w", path, syscall.EBUSY)
+	}
 	cond := condition(d.Base())
 	if force {
 		if cond, err = f.conditionNow(ctx, d); err != nil {
@@ -262,6 +266,18 @@ func (f *FS) RecoverSend(ctx context.Context, id string, force bool) error {
 		}
 	}
 	return f.resend(ctx, d, cond, true)
+}
+
+// isWritten tells whether a file of this mount that has unsent changes has an object's name, and its path.
+func (f *FS) isWritten(o objectName) (path string, written bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.nodes {
+		if n.draft != nil && targetOf(n.draft) == o {
+			return f.pathOf(n), true
+		}
+	}
+	return "", false
 }
 
 // sendAsItIs is flush for a person who has seen what is wrong with the file.

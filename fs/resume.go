@@ -317,6 +317,9 @@ func (f *FS) retargetOrphan(d *cache.Draft, t cache.Target) error {
 	}
 	f.mu.Unlock()
 	err := d.SetTarget(t)
+	if err == nil {
+		err = settled(d)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	gone := !f.orphans.holds(d)

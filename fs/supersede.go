@@ -63,7 +63,10 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 			f.mu.Lock()
 			delete(f.behind, d)
 			f.mu.Unlock()
-			return nil
+			if gone {
+				return nil
+			}
+			return settled(d)
 		}
 	}
 }
