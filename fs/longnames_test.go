@@ -97,3 +97,16 @@ func TestRootOfSlashes(t *testing.T) {
 		t.Errorf("left %q", got)
 	}
 }
+
+// TestDirectoryOntoAPiece: a directory does not take the place of a piece of long names, whose prefix is that of the directory that it lies in.
+func TestDirectoryOntoAPiece(t *testing.T) {
+	w := newWorld(t)
+	w.srv.PutObject("data", "src/x", []byte("from src"), nil)
+	piece := strings.Split(name.Path("d/"+strings.Repeat("x", 700), false), "/")[1]
+	w.ok(w.mkdir("d"))
+	w.ok(w.mkdir("d/" + piece))
+	w.wantErr(w.rename("src", "d/"+piece), syscall.EXDEV)
+	if got := w.object("src/x"); string(got) != "from src" {
+		t.Errorf("src/x is %q", got)
+	}
+}

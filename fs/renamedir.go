@@ -40,7 +40,7 @@ func (f *FS) dirMovable(src *node, to spot) error {
 	if src.parent == nil {
 		return os.ErrNotExist
 	}
-	if p := f.placeOf(src); p.prefix == "" || p.cont != "" {
+	if p := f.placeOf(src); p.prefix == "" || p.cont != "" || to.part.Continued {
 		return syscall.EXDEV // a bucket, or a piece of long names, which is no prefix of theirs elsewhere: mv copies
 	}
 	for n := to.dir; n != nil; n = n.parent {
