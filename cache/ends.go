@@ -46,11 +46,13 @@ func (c *Cache) PersistEnds() error {
 	journals, names := e.journals, e.names
 	e.journals, e.names = nil, false
 	c.mu.Unlock()
-	if len(journals) >= togetherFrom && c.syncAll() == nil {
-		return nil
-	}
+	together := len(journals) >= togetherFrom && c.syncAll() == nil
+	names = names && !together
 	var err error
 	for f := range journals {
+		if together && reached(f) {
+			continue
+		}
 		switch one := f.Sync(); {
 		case errors.Is(one, os.ErrClosed): // removed since
 			names = true

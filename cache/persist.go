@@ -110,8 +110,25 @@ func (d *Draft) files() draftFiles {
 	return draftFiles{d.j.f, d.data}
 }
 
-// persisted notes that the names of the draft's files are durable; false when they are other files now, or the draft is gone.
+// reached tells whether all of a file that was written is on the disk: what went wrong with it, syncfs(2) may have told somebody else.
+func reached(f *os.File) bool {
+	if f == nil {
+		return true
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var errno error
+	err = raw.Control(func(fd uintptr) { errno = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE) })
+	return err == nil && errno == nil
+}
+
+// persisted notes that the names of the draft's files are durable; false when they are other files now, the disk lost some of them, or the draft is gone.
 func (d *Draft) persisted(was draftFiles) bool {
+	if !reached(was.journal) || !reached(was.data) {
+		return false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.alive() != nil || was != (draftFiles{d.j.f, d.data}) {
