@@ -118,8 +118,12 @@ func (f *FS) copyObject(ctx context.Context, src s3.Version, bucket, key string,
 		f.keepAbort(under, abortUnsure)
 	}
 	made, err := f.o.Store.Copy(ctx, src, bucket, key, o)
-	if under != nil {
+	switch {
+	case under == nil:
+	case s3.Refused(err):
 		f.abortKept(under, 0)
+	default: // the store may be completing it
+		f.abortKept(under, abortUnsure)
 	}
 	return made, err
 }

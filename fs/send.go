@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -360,7 +359,7 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	if err == nil {
 		f.noteWhole(body.d, t, id, done)
 		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
-		unsure = err != nil && !refused(err)
+		unsure = err != nil && !s3.Refused(err)
 	}
 	switch {
 	case unsure: // an abort beside a completion that the store still works on could take the parts away from the object
@@ -372,12 +371,6 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 		early.used = err == nil || unsure // else who took it drops it
 	}
 	return obj, err
-}
-
-// refused tells whether the store itself answered, and so has ended what it was asked; a gateway before it (502, 504) does not know.
-func refused(err error) bool {
-	e, ok := errors.AsType[*s3.Error](err)
-	return ok && e.Status != 0 && e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout || isConflict(err) || isNotExist(err)
 }
 
 // takePart is part i of the plan as it left while the file was written, or sends it now when that failed.

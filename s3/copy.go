@@ -157,7 +157,9 @@ func (c *Client) copyByParts(ctx context.Context, r *request, src Version, o Cop
 	}
 	var made Object
 	if err == nil {
-		made, err = c.Complete(ctx, r.bucket, r.key, id, parts, PutOptions{})
+		if made, err = c.Complete(ctx, r.bucket, r.key, id, parts, PutOptions{}); err != nil && !Refused(err) {
+			return made, err // an abort beside a completion that the store still works on could take the parts away from the object
+		}
 	}
 	if err != nil {
 		// The caller's context may be why it failed; the retry policy bounds this call.

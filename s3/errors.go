@@ -205,3 +205,11 @@ func as(err, cause error) error {
 
 // gone is the cause when an object that was there is not there any more: ErrChanged and os.ErrNotExist.
 func gone() error { return fmt.Errorf("%w: %w", ErrChanged, os.ErrNotExist) }
+
+// Refused tells whether err is an answer of the store itself, which so has ended what it was asked. A gateway before it (502, 504) does not know, nor does a connection
+// that broke: the store may be doing it still.
+func Refused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status != 0 && e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout ||
+		errors.Is(err, ErrChanged) || errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist)
+}
