@@ -12,5 +12,8 @@ func (f *FS) tellSegments(n *node) {
 		where, key = h.object.Segments()
 		where += "/" + key
 	}
-	f.log.Info("a large object of Swift's was removed or replaced; its segments stay", "path", f.pathOf(n), "segments", where)
+	path := f.pathOf(n)
+	f.spawn(func() {
+		f.log.Info("a large object of Swift's was removed or replaced; its segments stay", "path", path, "segments", where)
+	})
 }
