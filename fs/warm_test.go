@@ -216,8 +216,8 @@ func TestWarmStops(t *testing.T) {
 	w.srv.Fault(nil)
 	w.srv.ResetCounts()
 	s = w.warm("")
-	got := w.srv.Count("GetObject") // and requests of the first that arrive after its end
-	if s.DoneFiles != 100 || s.HadFiles == 0 || s.HadFiles+got < 100 || s.HadFiles+got > 100+warmFiles {
+	got := w.srv.Count("GetObject") // and requests of the first that arrive after its end; those that arrived before it may end later
+	if s.DoneFiles != 100 || s.HadFiles == 0 || s.HadFiles+got < 100-warmFiles || s.HadFiles+got > 100+warmFiles {
 		t.Fatalf("%d downloads, state: %+v", got, s)
 	}
 }

@@ -45,7 +45,7 @@ func targets() ([]target, error) {
 	for _, m := range mounts {
 		list = append(list, targetOf(m, records))
 	}
-	return append(list, handedOverTargets(mounts, records)...), nil
+	return append(list, handedOverTargets(list, records)...), nil
 }
 
 func targetOf(m mountpoint.Mount, records []control.Record) target {

@@ -57,15 +57,17 @@ func (d *daemon) mountedNote() string {
 
 // handedOverTargets are the mounts of records that are not among ours: those that another program made, whose type is another one, or which lie in
 // another namespace. Their daemons live, for the registry forgets those of the dead. One that lies in the namespace of this process, though not in that of its
-// daemon, goes by its name here.
-func handedOverTargets(ours []mountpoint.Mount, records []control.Record) []target {
+// daemon, goes by its name here; but where one of ours that is known has its device number, that is its own: the kernel gives the number of a mount that has ended to
+// the next one, while the daemon of the first may still be on its way out.
+func handedOverTargets(ours []target, records []control.Record) []target {
 	var list []target
 	for i, r := range records {
-		if !r.HandedOver || slices.ContainsFunc(ours, func(m mountpoint.Mount) bool { return m.Dir == r.Mountpoint && m.Dev == r.Dev }) {
+		if !r.HandedOver || slices.ContainsFunc(ours, func(t target) bool { return t.Dir == r.Mountpoint && t.mount.Dev == r.Dev }) {
 			continue
 		}
 		dir := r.Mountpoint
-		if m, ok, err := ofDevice(r.Dev); err == nil && ok {
+		known := slices.ContainsFunc(ours, func(t target) bool { return t.Record != nil && t.mount.Dev == r.Dev })
+		if m, ok, err := ofDevice(r.Dev); err == nil && ok && !known {
 			dir = m.Dir
 		}
 		list = append(list, target{Dir: dir, Source: r.Source, Record: &records[i], mount: mountpoint.Mount{Dir: dir, Source: r.Source, Dev: r.Dev, Owner: os.Getuid()}})
