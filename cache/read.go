@@ -32,13 +32,17 @@ func (r *reader) run(ctx context.Context) error {
 	c, v := r.f.c, r.f.v
 	r.pinned, r.wanted = r.pinnedRoom[:0], r.wantedRoom[:0]
 	c.mu.Lock()
+	held := v.inUse()
+	if held { // the file may be closed meanwhile: what arrives would be thrown away each time, and asked for anew
+		v.holds++
+	}
 	if !r.f.exact {
 		r.f.plan(r.off, int64(len(r.p)))
 	}
 	r.want()
 	var err error
 	for err == nil && r.n < len(r.p) {
-		if c.closed {
+		if c.closed || v.dead && !held {
 			err = fmt.Errorf("cache: read: %w", os.ErrClosed)
 			break
 		}
@@ -60,7 +64,12 @@ func (r *reader) run(ctx context.Context) error {
 		}
 	}
 	r.leave(ctx.Err() != nil)
+	var d *diskFile
+	if held {
+		d = c.letGo(v, 0, 1)
+	}
 	c.mu.Unlock()
+	c.closeFiles(v, d)
 	return err
 }
 
