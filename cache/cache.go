@@ -89,6 +89,7 @@ type Cache struct {
 	persists persists // drafts that are being made durable
 	ends     ends     // of drafts, that are not durable yet
 	intents  intentFiles
+	guards   guards
 
 	mu        sync.Mutex
 	closed    bool
@@ -175,6 +176,7 @@ func (c *Cache) Close() error {
 	c.writes.close()
 	c.mu.Unlock()
 	c.cancel()
+	c.guards.close()
 	t := time.AfterFunc(closeWait, c.writes.abandon)
 	c.work.Wait()
 	t.Stop()

@@ -26,7 +26,9 @@ func (d *Draft) remove() error {
 // forget takes the draft out of the tables and removes its files. told: the journal says that the draft is gone, and may be another's then. The
 // caller holds mu.
 func (d *Draft) forget(told bool) (err error) {
+	d.absorb()
 	d.d.gone = true
+	d.direct.file.Store(nil)
 	d.dropInline()
 	c := d.c
 	c.mu.Lock()
@@ -68,8 +70,9 @@ func (d *Draft) Commit(id ID) error {
 	if err := d.alive(); err != nil {
 		return err
 	}
+	d.absorb()
 	present := d.cacheable()
-	if present.count() > 0 {
+	if present.count() > 0 && !d.isStray() {
 		kept, err := d.c.adopt(d, id, present)
 		if err != nil {
 			d.c.diskFailed("commit", err)

@@ -47,6 +47,9 @@ func (d *Draft) rewrite() (j journal, err error) {
 	if len(d.d.perhaps) > 0 {
 		records = append(records, perhapsRecord(d.d.perhaps))
 	}
+	if d.d.lent {
+		records = append(records, d.d.directRecord())
+	}
 	err = j.append(records...)
 	if err == nil {
 		err = j.reserve(journalKeep)

@@ -111,6 +111,15 @@ is taken from the disk before bytes are written, and some is kept for the draft'
 was. A journal that is mostly history is rewritten. [Draft.Commit] moves the data file among the versions, or a small draft's bytes into a pack: reading back
 what was uploaded costs no download; the checksums of a data file are written in the background, and blocks without one are absent after a restart.
 
+# Drafts lent
+
+[Draft.Direct] lends the data file of an empty draft to be written past this package, by the kernel: from then on the file is the draft, whatever size it has, and the journal says
+only that. Nobody tells of a write. [Draft.Arm] sets the file's time of modification to a constant, under the file's lock, so that a write under way is in the file when it returns and each later one shows in
+[Draft.Touched]; not so a mapping, and not asynchronous O_DIRECT. Its bytes count against Options.DraftSpace when somebody looks ([Draft.Room]). Before programs get at the file
+they can be made to ask (fanotify(7), FAN_PRE_ACCESS; Linux 6.14 as root on ext4, xfs and btrfs), for room, or until what copy_file_range(2) took from an object is in the file. A file that was opened
+while it was not guarded never asks. What was sent stays a draft until it is given back ([Draft.Stored]), and is dropped by a later daemon if the file was not touched. After the end of the
+daemon programs write on: so a file that an earlier daemon lent, and one whose kernel connection was cut, never becomes a file of the cache.
+
 # Locks
 
 In this order; none is held while a source is asked.

@@ -71,6 +71,8 @@ type Draft struct {
 	// io is held for reading while bytes are written, and for writing by calls that change what bytes count. It comes before mu.
 	io sync.RWMutex
 
+	direct direct
+
 	told atomic.Pointer[told] // what of d is asked for by who may not wait for mu; set under it
 
 	mu        sync.Mutex // guards the rest; the journal is written under it
@@ -261,6 +263,9 @@ func (d *Draft) State() (State, string) {
 // SetState succeeds on a full disk too: the journal keeps room for it.
 func (d *Draft) SetState(s State, reason string) error {
 	reason = reason[:min(len(reason), 1024)]
+	if err := d.noteFile(s); err != nil {
+		return err
+	}
 	return d.change(stateRecord(s, reason), func() { d.d.state, d.d.reason = s, reason })
 }
 
@@ -268,6 +273,7 @@ func (d *Draft) SetState(s State, reason string) error {
 func (d *Draft) Generation() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	return d.gen
 }
 
@@ -275,16 +281,23 @@ func (d *Draft) Generation() uint64 {
 func (d *Draft) Clean() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	return d.d.clean
 }
 
 // Size is the file's size in bytes. It waits for nothing: who asks may hold a lock that a change of the draft, which may take the disk long, must not hold up.
-func (d *Draft) Size() int64 { return atomic.LoadInt64(&d.t.size) }
+func (d *Draft) Size() int64 {
+	if size, ok := d.directSize(); ok {
+		return size
+	}
+	return atomic.LoadInt64(&d.t.size)
+}
 
 // Pieces is the table: sorted, without gaps, covering [0, Size).
 func (d *Draft) Pieces() []Piece {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	return slices.Clone(d.t.pieces)
 }
 

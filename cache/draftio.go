@@ -19,6 +19,9 @@ func (d *Draft) WriteAt(p []byte, off int64) (int, error) {
 	}
 	d.io.RLock()
 	defer d.io.RUnlock()
+	if n, done, err := d.writeDirect(p, off); done {
+		return n, err
+	}
 	if done, err := d.writeInline(p, off); err != nil {
 		return 0, err
 	} else if done {
@@ -117,6 +120,7 @@ func (d *Draft) ReadAt(ctx context.Context, p []byte, off int64, base func(ctx c
 	var few [8]Piece
 	d.mu.Lock()
 	err := d.alive()
+	d.absorb()
 	pieces := d.t.at(few[:0], off, int64(len(p)))
 	d.mu.Unlock()
 	if err != nil {
@@ -172,7 +176,13 @@ func (d *Draft) Truncate(size int64) error {
 	defer d.io.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	if err := d.alive(); err != nil || size == d.t.size {
+		return err
+	}
+	if d.d.direct {
+		err := d.resize(size)
+		d.absorb()
 		return err
 	}
 	if err := d.outdate(); err != nil {
@@ -206,7 +216,7 @@ func (d *Draft) resize(size int64) error {
 		d.d.inline.cut(size)
 		return nil
 	}
-	if err := d.data.Truncate(size); err != nil {
+	if err := d.cut(size); err != nil {
 		return fmt.Errorf("cache: draft %s: %w", d.id, err)
 	}
 	return nil
@@ -232,8 +242,14 @@ func (d *Draft) Punch(off, n int64) error {
 	defer d.io.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	n = min(n, d.t.size-off)
 	if err := d.alive(); err != nil || n <= 0 || d.t.is(Zero, off, n) {
+		return err
+	}
+	if d.d.direct {
+		err := d.punchFile(off, n)
+		d.absorb()
 		return err
 	}
 	before := d.t.local

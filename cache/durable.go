@@ -78,6 +78,9 @@ func (d *Draft) lostAt() (at int64, lost bool) {
 	if d.data == nil { // the journal's records have the bytes, with their checksums
 		return 0, false
 	}
+	if d.d.direct {
+		return d.lostDirect()
+	}
 	for _, p := range d.t.pieces {
 		if p.Kind != Local {
 			continue

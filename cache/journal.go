@@ -43,6 +43,7 @@ const (
 	recBytes   // a range and its local bytes, of a draft without a data file
 	recSpill   // all local bytes are in the data file from here on
 	recPerhaps // what the store may hold of it; to releases before this record a journal with it is damaged
+	recDirect  // the data file is the draft, or the table is again; the same
 )
 
 // record is one change of a draft.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ func (d *Draft) CopyFrom(o Origin, file *File, from, off, n int64) error {
 	defer d.io.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if ok, err := d.undirect(); !ok || err != nil {
+		return errors.Join(cmp.Or(err, fmt.Errorf("cache: draft %s: %w", d.id, ErrOrigin)), file.Close())
+	}
 	if err := d.setOrigin(o, file); err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func (d *Draft) CopyFrom(o Origin, file *File, from, off, n int64) error {
 	}
 	size := d.t.size
 	if off+n > size {
-		if err := d.data.Truncate(off + n); err != nil {
+		if err := d.cut(off + n); err != nil {
 			return fmt.Errorf("cache: draft %s: %w", d.id, err)
 		}
 	}

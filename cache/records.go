@@ -90,6 +90,10 @@ type describe struct {
 	id     string // of the draft, "" = that of its files
 
 	perhaps []Perhaps // the oldest first
+
+	direct bool     // the data file is the draft
+	lent   bool     // it was once
+	was    fileSize // of such a file when the draft was last closed
 }
 
 // create encodes the first record: the description, and the size that comes from the base.
@@ -177,6 +181,9 @@ func (s *describe) replay(t *table, r record, first bool) error {
 		s.replayBytes(t, &d)
 	case recPerhaps:
 		s.perhaps = d.perhaps()
+	case recDirect:
+		s.direct, s.lent = d.bool(), true
+		s.was = fileSize{d.int64(), d.int64()}
 	case recSpill:
 		s.inline = inline{}
 	case recGone:

@@ -74,6 +74,10 @@ func (c *Cache) recoverDraft(files stem, hasJournal, hasData bool) error {
 		d.close()
 		return c.setAside(files, err)
 	}
+	if d.d.lent && d.d.clean { // the store has it
+		d.close()
+		return errors.Join(c.folder.remove(dataOf(files)), c.folder.remove(journalOf(files)))
+	}
 	d.durable, d.left = true, true
 	d.tell()
 	c.drafts[d.id] = d
@@ -118,6 +122,9 @@ func (d *Draft) readJournal() (err error) {
 func (d *Draft) openData() (err error) {
 	if d.data, err = d.c.folder.open(dataOf(d.stem), os.O_RDWR); err != nil {
 		return err
+	}
+	if d.d.direct {
+		return d.openDirect()
 	}
 	return d.data.Truncate(d.t.size)
 }

@@ -51,6 +51,7 @@ func (d *Draft) outdate() error {
 func (d *Draft) Leading() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.absorb()
 	if len(d.t.pieces) == 0 || d.t.pieces[0].Kind != Local {
 		return 0
 	}
