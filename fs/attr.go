@@ -47,6 +47,11 @@ func (f *FS) attrOf(n *node) Attr {
 	if n.draft != nil {
 		a.Size = n.draft.Size()
 	}
+	if w := n.direct; w != nil && (w.parked || n.draft == w.d) {
+		if at, size, touched := w.d.Touched(); touched {
+			a.Size, a.Mtime = size, at
+		}
+	}
 	if n.unlinked {
 		a.Nlink = 0
 	}

@@ -7,13 +7,33 @@ type Backing struct {
 	f *FS
 	n *node
 	l *loan
+	w *direct // of a file that the kernel writes; else l is set
+
+	stray bool
 }
 
 // Fd is the descriptor of the file, good until Close.
-func (b *Backing) Fd() int { return b.l.file.Fd() }
+func (b *Backing) Fd() int {
+	if b.w != nil {
+		return b.w.d.Fd()
+	}
+	return b.l.file.Fd()
+}
 
 // Close ends the loan, unless programs may still write to the file by mappings. It is called once.
-func (b *Backing) Close() { b.f.endLoan(b.n, b.l) }
+func (b *Backing) Close() {
+	if b.w != nil {
+		b.f.endDirect(b.w, b.stray)
+		return
+	}
+	b.f.endLoan(b.n, b.l)
+}
+
+// Cut tells, before Close, that the kernel has not let go of the file: its connection is gone, and programs may go on writing to it.
+func (b *Backing) Cut() { b.stray = true }
+
+// Written tells whether it is a file that the kernel writes.
+func (b *Backing) Written() bool { return b.w != nil }
 
 // Backing lends the cache's file of what h shows, for the kernel to read in the daemon's place; nil when it may not: of a version that is in the store,
 // when all of it is cached and no smaller than least bytes, unless it was changed in place while it was lent before. Whoever writes to the node from then on writes to that file too, see loan. The caller closes
@@ -38,7 +58,7 @@ func (h *Handle) Backing(least int64) *Backing {
 	if l == nil {
 		return nil
 	}
-	return &Backing{f, n, l}
+	return &Backing{f: f, n: n, l: l}
 }
 
 // Lendable tells whether Backing can return a file, now or once all of what h shows is cached and checked.

@@ -36,7 +36,7 @@ func (h *Handle) CopyFrom(ctx context.Context, src *Handle, srcOff, off, n int64
 		return 0, err
 	}
 	defer done()
-	if h.n.loan.Load() != nil || src.n.isMapped() { // bytes have to be written that the kernel reads past us, or may be there that we do not know
+	if h.n.loan.Load() != nil || src.n.isMapped() || !f.copiesPast(h.n, src.n) { // bytes have to be written that the kernel reads past us, or may be there that we do not know
 		return 0, syscall.EOPNOTSUPP
 	}
 	// Not waited for: who holds these whole may wait for the gate that we have.

@@ -42,6 +42,7 @@ type earlyPart struct {
 	stored s3.Part // once done, with err
 	err    error
 	dirty  bool // written after it was claimed; guarded by early.mu
+	sum    sum  // of what was sent, once done
 }
 
 // wrote is called after each change of d's bytes in [off, off+n), whether or not it succeeded, with n's gate shared: it sends what is full by now.
@@ -172,7 +173,12 @@ func (a *early) put(ap *earlyPart, number int) (err error) {
 	}
 	defer a.f.parts.Release(1)
 	body := &draftBody{ctx: a.ctx, d: a.d, up: &upload{}, base: noBase}
-	ap.stored, err = a.f.o.Store.PutPart(a.ctx, a.t.Bucket, a.t.Key, a.id, number, io.NewSectionReader(body, ap.off, ap.n), ap.n)
+	ap.sum.src = io.NewSectionReader(body, ap.off, ap.n)
+	var bytes io.ReaderAt = ap.sum.src
+	if a.d.IsDirect() { // nobody tells what is written again
+		bytes = &ap.sum
+	}
+	ap.stored, err = a.f.o.Store.PutPart(a.ctx, a.t.Bucket, a.t.Key, a.id, number, bytes, ap.n)
 	return err
 }
 
@@ -219,7 +225,7 @@ func (a *early) sent(ctx context.Context, i int, p part) (stored s3.Part, ok boo
 	case <-ctx.Done():
 		return s3.Part{}, false
 	}
-	return ap.stored, ap.err == nil
+	return ap.stored, ap.err == nil && (!a.d.IsDirect() || ap.sum.holds(io.NewSectionReader(a.d.LocalReaderAt(), p.off, p.n), p.n))
 }
 
 // claimed tells whether part i of the final plan was claimed while the file was written and not changed since.

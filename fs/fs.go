@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,9 @@ type Options struct {
 	QueueAfter time.Duration // for which such a file waits for what often follows at once, a rename, a time, more bytes; 0 = 200 ms
 
 	ResumeAfter time.Duration // for which what a crash cut short waits when it could not be ended, twice as long each time; 0 = 30 s
+
+	DirectFrom int64 // the kernel writes a new file past the daemon, where it can, that is expected to have so many bytes: see direct; 0 = none, less = all
+	DirectRoom int64 // bytes of room among the drafts with which that may begin; with half of it each write asks for room. 0 = 512 MiB
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
 
@@ -89,6 +93,8 @@ type FS struct {
 
 	wholes *cache.LRU[uint64, int] // by a directory's id: files in a row that were read whole, of those that mayBeWhole
 
+	directOff atomic.Bool // files cannot be written past the daemon here
+
 	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
 	empties  *empties  // entries that a listing does not lie about
 
@@ -107,7 +113,8 @@ type FS struct {
 	leftSent map[objectName]time.Time // when such a draft was stored
 	earlies  map[string]*early        // uploads of files that are still being written, by draft id
 	loans    map[*cache.Draft]*loan   // lent files by the draft that changed them last
-	watching map[*node]struct{}       // files that programs may write by mappings past the daemon, see loan
+	watching map[*node]struct{}       // files that programs may write past the daemon, see loan and direct
+	looking  bool                     // lookAtDirect runs
 	torn     map[*node]*tear          // files that lost a write and are not sent
 	copies   map[string]*copying      // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
@@ -156,6 +163,9 @@ func (o *Options) complete() error {
 	}
 	if o.QueueAfter <= 0 {
 		o.QueueAfter = queueAfter
+	}
+	if o.DirectRoom <= 0 {
+		o.DirectRoom = directRoom
 	}
 	if o.ResumeAfter <= 0 {
 		o.ResumeAfter = resumeAfter

@@ -245,6 +245,9 @@ func (f *FS) draftOf(ctx context.Context, n *node) (*cache.Draft, error) {
 func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	n.drafting.Lock()
 	defer n.drafting.Unlock()
+	if d, err := f.unpark(n); d != nil || err != nil {
+		return d, nil, err
+	}
 	f.mu.Lock()
 	d, stale, o, at := n.draft, n.stale, n.obj, n.at
 	if d != nil || stale { // each write comes here

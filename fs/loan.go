@@ -221,8 +221,14 @@ func (f *FS) unwatched(own *Handle, l *loan) bool {
 	return true
 }
 
-// takeUp brings what programs wrote by mappings of a lent file into n's draft; nothing is to be done for a file that nobody watches.
+// takeUp brings what programs wrote past the daemon to a lent file into n's draft; nothing is to be done for a file that nobody watches.
 func (f *FS) takeUp(ctx context.Context, n *node) error {
+	f.mu.Lock()
+	w := n.direct
+	f.mu.Unlock()
+	if w != nil {
+		return f.takeUpDirect(ctx, w)
+	}
 	l := n.loan.Load()
 	if l == nil {
 		return nil

@@ -79,6 +79,7 @@ type node struct {
 	draft       *cache.Draft // not nil: local changes that are not in the store
 	reader      *cache.File  // of obj, opened at first use
 	loan        atomic.Pointer[loan]
+	direct      *direct
 	handles     int    // open
 	writers     int    // of them for writing
 	pages       string // ETag of what the kernel's page cache holds
@@ -109,6 +110,7 @@ type node struct {
 	asked    stamp             // when it was found out whether there is a marker
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash
 	foreign  bool              // that somebody else wrote, which stays
+	wrote    int64             // bytes of the file that was stored in it last
 	plain    bool              // the store holds an empty object under its key without a slash, which means it too
 }
 

@@ -145,6 +145,14 @@ func (f *FS) unsend(d *cache.Draft) {
 func (f *FS) preserve(ctx context.Context, n *node) (undo func(), err error) {
 	undo = func() {}
 	f.mu.Lock()
+	if w := n.direct; w != nil && w.parked {
+		f.mu.Unlock()
+		d, err := f.draftOf(ctx, n)
+		if err == nil {
+			err = f.withoutBase(ctx, d)
+		}
+		return undo, err
+	}
 	if n.handles == 0 || !n.obj.exists || n.obj.size == 0 {
 		f.mu.Unlock()
 		return undo, nil

@@ -145,7 +145,7 @@ func (f *FS) renameFile(ctx context.Context, src, dst *node, from, to spot) erro
 		again := false
 		err := f.together(ctx, src, dst, func() error {
 			f.mu.Lock()
-			again = src.draft != nil && !src.unlinked
+			again = src.draft != nil && !src.unlinked && !src.inFlux()
 			f.mu.Unlock()
 			if again {
 				return nil

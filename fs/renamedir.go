@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,12 +24,12 @@ func (f *FS) renameDir(ctx context.Context, src, dst *node, from, to spot) error
 		if err := f.tree.Acquire(ctx, whole); err != nil {
 			return err
 		}
-		again, err := f.unsentBelow(src), error(nil)
-		if again == nil {
+		again, err := f.sendsAgain(src), error(nil)
+		if !again {
 			err = f.moveDir(ctx, src, dst, from, to)
 		}
 		f.tree.Release(whole)
-		if again == nil || err != nil {
+		if !again || err != nil {
 			return err
 		}
 	}
@@ -62,6 +63,14 @@ func (f *FS) unsentBelow(dir *node) []*node {
 		}
 	})
 	return out
+}
+
+// sendsAgain tells whether files below dir have unsent bytes or attributes after all was sent.
+func (f *FS) sendsAgain(dir *node) bool {
+	left := f.unsentBelow(dir)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(left, func(n *node) bool { return n.attrsUnsent || !n.inFlux() })
 }
 
 // walk visits the known nodes below dir; needs FS.mu.

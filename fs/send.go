@@ -85,6 +85,9 @@ func (f *FS) exclusively(ctx context.Context, n *node, fn func() error) error {
 
 // sendNode sends n's draft with n's attributes; n's gate is held whole.
 func (f *FS) sendNode(ctx context.Context, n *node) error {
+	if err := f.arm(n); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	d, at, o, seq := n.draft, n.at, n.obj, n.attrsSeq
 	if d == nil || n.unlinked {
@@ -178,20 +181,29 @@ func (a knownAttrs) with(b knownAttrs) knownAttrs {
 func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at knownAttrs, seq uint64) {
 	v := o.Version(bucket)
 	v.Key, v.Size = key, d.Size()
+	if d.IsDirect() { // it may have grown since
+		v.Size = o.Size
+	}
 	at.modified = o.Modified
 	f.attrs.Add(versionKey{bucket, key, o.ETag}, at)
 	n.drafting.Lock() // what is set from here on finds no draft, and is noted as that of the new version
 	defer n.drafting.Unlock()
 	f.noteSetMeanwhile(n, o.ETag, seq)
-	if err := d.Commit(f.cacheID(v)); err != nil {
+	modified := o.Modified
+	if modified.IsZero() {
+		modified = time.Now()
+	}
+	now := object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
+	f.mu.Lock()
+	lent := n.lentDraft(d)
+	f.mu.Unlock()
+	if lent {
+		f.storedLent(n, d, now)
+	} else if err := d.Commit(f.cacheID(v)); err != nil {
 		f.log.Warn("keep what was sent in the cache", "bucket", bucket, "key", key, "err", err)
 		if err := d.Discard(); err != nil {
 			f.log.Warn("discard a draft that was sent", "bucket", bucket, "key", key, "err", err)
 		}
-	}
-	modified := o.Modified
-	if modified.IsZero() {
-		modified = time.Now()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -202,11 +214,18 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	if n.pages == n.obj.etag {
 		n.pages = o.ETag
 	}
-	n.draft, n.checked = nil, time.Now()
+	n.checked = time.Now()
+	if !lent || !n.direct.isTouched() { // else the next close sends it again
+		n.draft = nil
+	}
+	if lent {
+		n.direct.parked = n.draft == nil
+	}
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+v.Size
 	f.attrsStored(n, at, seq)
-	n.obj = object{exists: true, etag: o.ETag, size: v.Size, modified: modified.Truncate(time.Second)}
+	n.obj = now
 	if n.parent != nil {
+		n.parent.wrote = v.Size
 		f.noteFile(n)
 		f.childStored(n.parent)
 	}
@@ -280,27 +299,30 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 			return sent, err
 		}
 	}
-	up := f.track(path, d.Size())
+	size := d.Size() // of a file that the kernel writes it may grow
+	up := f.track(path, size)
 	defer f.untrack(up)
 	body, done := f.bodyOf(ctx, d, up)
 	defer done()
 	body.exact()
 	pieces := d.Pieces()
-	parts := plan(pieces, d.Size(), b.ETag != "" && base.PartCopyable())
+	parts := plan(pieces, size, b.ETag != "" && base.PartCopyable())
 	switch {
 	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
 		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
 	case len(parts) == 1 && !parts[0].copy:
 		turns := f.parts
-		if d.Size() <= smallFile {
+		if size <= smallFile {
 			turns = f.smalls
 		}
 		if err := turns.Acquire(ctx, 1); err != nil {
 			return s3.Object{}, err
 		}
 		defer turns.Release(1)
-		body.fetch(ctx, pieces, 0, d.Size())
-		return f.o.Store.Put(ctx, t.Bucket, t.Key, body, d.Size(), o)
+		body.fetch(ctx, pieces, 0, size)
+		sent, err := f.o.Store.Put(ctx, t.Bucket, t.Key, body, size, o)
+		sent.Size = size
+		return sent, err
 	}
 	return f.multipart(ctx, base, body, pieces, parts, o, early)
 }
@@ -360,6 +382,8 @@ func (f *FS) multipart(ctx context.Context, base s3.Version, body *draftBody, pi
 	if err == nil {
 		f.noteWhole(body.d, t, id, done)
 		obj, err = f.o.Store.Complete(ctx, t.Bucket, t.Key, id, done, o)
+		last := parts[len(parts)-1]
+		obj.Size = last.off + last.n
 		unsure = err != nil && !refused(err)
 	}
 	switch {

@@ -61,6 +61,11 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 			return Attr{}, err
 		}
 	}
+	if c.Mtime != nil {
+		if err := f.dated(ctx, n); err != nil {
+			return Attr{}, err
+		}
+	}
 	a, unsent := f.setOthers(n, c)
 	if unsent {
 		f.noteAttrs(n)
