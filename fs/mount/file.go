@@ -24,7 +24,12 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 	mode := flags & syscall.O_ACCMODE
 	out.OpenFlags = 0
 	both := mode == syscall.O_RDWR
-	id := b.backings.open(h, both)
+	id, past, err := b.backings.open(h, both, !both && flags&syscall.O_DIRECT == 0)
+	if err != nil {
+		b.backings.release(h.Node(), both, false)
+		h.Release()
+		return err
+	}
 	switch {
 	case id != 0:
 		out.OpenFlags, out.BackingID = fuse.FOPEN_PASSTHROUGH, id
@@ -35,21 +40,21 @@ func (b *bridge) opened(ctx context.Context, h *fs.Handle, flags uint32, created
 	if both {
 		others--
 	}
-	past := id == 0 && mode == syscall.O_WRONLY && b.past && others == 0
-	if past || h.Direct() && others == 0 || id != 0 && mode != syscall.O_RDONLY {
+	aside := id == 0 && mode == syscall.O_WRONLY && b.past && others == 0
+	if aside || h.Direct() && others == 0 || id != 0 && !past && mode != syscall.O_RDONLY {
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 	}
 	if mode == syscall.O_RDONLY && flags&syscall.O_TRUNC == 0 && !created {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
-	if id != 0 && both {
+	if id != 0 && both && !past {
 		if err := h.Watch(ctx); err != nil {
-			b.backings.release(h.Node(), both)
+			b.backings.release(h.Node(), both, false)
 			h.Release()
 			return err
 		}
 	}
-	out.Fh = b.files.add(&file{handle: h, both: both, past: past})
+	out.Fh = b.files.add(&file{handle: h, both: both, past: aside})
 	return nil
 }
 
@@ -161,7 +166,7 @@ func (b *bridge) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 // Release implements fuse.RawFileSystem.
 func (b *bridge) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if f := b.files.get(in.Fh); f != nil {
-		b.backings.release(f.handle.Node(), f.both)
+		b.backings.release(f.handle.Node(), f.both, false)
 		b.files.remove(in.Fh)
 		f.handle.Release()
 	}

@@ -27,6 +27,7 @@ func helperFsx(args []string) error { return fsx.Main(args, os.Stdin, os.Stdout)
 type exercise struct {
 	m, second *mounted // the second mount of the same bucket trusts nothing that it knows
 	reader    *os.File // of a program that keeps the file open, or nil
+	writer    *os.File // the same, for writing
 	name      string
 	args      []string
 }
@@ -55,11 +56,13 @@ func TestFsx(t *testing.T) {
 		cacheSize     int64
 		embeddedAlone bool
 		beside        bool // of a program that has the file open, and reads it past the daemon where that can be
+		direct        bool // of a program that has it open for writing alone, past the daemon where that can be
 	}{
 		{name: "new", size: -1, ops: 2000, max: 256 << 10, most: 64 << 10, seed: 1, cacheSize: 256 << 20},
 		{name: "existing", size: 200_001, ops: 2000, max: 256 << 10, most: 64 << 10, seed: 2, cacheSize: 256 << 20},
 		{name: "no cache", size: 200_001, ops: 1000, max: 256 << 10, most: 64 << 10, seed: 3, cacheSize: 0, embeddedAlone: true},
 		{name: "beside", size: 400_001, ops: 2000, max: 1 << 20, most: 256 << 10, seed: 5, cacheSize: 256 << 20, beside: true},
+		{name: "direct", size: -1, ops: 1000, max: 256 << 10, most: 64 << 10, seed: 6, cacheSize: 256 << 20, embeddedAlone: true, direct: true},
 		{name: "large", size: 24 << 20, ops: 100, max: 40 << 20, most: 4 << 20, seed: 4, cacheSize: 256 << 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,12 +75,24 @@ func TestFsx(t *testing.T) {
 					"-seed", fmt.Sprint(c.seed + fromEnv(t, fsxSeedEnv, 0)), "-ops", fmt.Sprint(ops), "-max", fmt.Sprint(c.max), "-len", fmt.Sprint(c.most),
 				}}
 				x.begin(t, c.size)
+				if c.direct {
+					x.writer = m.creating(x.name)
+					if m.server.bridge.backings.writes.Load() == 0 {
+						t.Skip("no passthrough here")
+					}
+					t.Cleanup(func() { x.writer.Close() })
+				}
 				if c.beside {
 					x.openBeside(t, c.size)
 				}
 				x.run(t)
 			}
-			change := func(o *setup) { o.cache.Size = c.cacheSize }
+			change := func(o *setup) {
+				o.cache.Size = c.cacheSize
+				if c.direct {
+					o.fs.DirectFrom = -1
+				}
+			}
 			if c.embeddedAlone {
 				run(t, newMount(t, change))
 				return

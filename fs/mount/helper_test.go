@@ -84,6 +84,9 @@ func each(t *testing.T, f func(t *testing.T, m *mounted), change ...func(*setup)
 // kernelWritesEnv, set to anything, lets the kernel collect writes on every mount of the tests.
 const kernelWritesEnv = "ALLASFS_TEST_KERNEL_WRITES"
 
+// directWritesEnv, set to anything, lets the kernel write new files past the daemon on every mount of the tests.
+const directWritesEnv = "ALLASFS_TEST_DIRECT_WRITES"
+
 // newMount mounts a new bucket of a new embedded server.
 func newMount(t testing.TB, change ...func(*setup)) *mounted {
 	t.Helper()
@@ -105,6 +108,9 @@ func mountOn(t testing.TB, e s3test.Endpoint, change ...func(*setup)) *mounted {
 	}
 	if os.Getenv(kernelWritesEnv) != "" {
 		o.fs.KernelWrites = true
+	}
+	if os.Getenv(directWritesEnv) != "" {
+		o.fs.DirectFrom = -1
 	}
 	if m.bucket = o.bucket; m.bucket == "" {
 		m.bucket = e.Bucket(t)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperMmap maps a file and writes or compares it: mmap read|write|fill|write-after-close PATH TEXT OFFSET. fill writes
-// TEXT from OFFSET to the end, over and over.
+// helperMmap maps a file and writes or compares it: mmap read|write|fill|write-after-close|write-when-told PATH TEXT OFFSET. fill writes
+// TEXT from OFFSET to the end, over and over; write-when-told closes the file, says so, and waits for a line.
 func helperMmap(args []string) error {
 	var off int
 	if _, err := fmt.Sscan(args[3], &off); err != nil {
@@ -42,9 +42,13 @@ func helperMmap(args []string) error {
 		if err := unix.Msync(p, unix.MS_SYNC); err != nil {
 			return err
 		}
-	case "write-after-close":
+	case "write-after-close", "write-when-told":
 		if err := f.Close(); err != nil {
 			return err
+		}
+		if args[0] == "write-when-told" {
+			fmt.Println("closed")
+			_, _ = fmt.Scanln()
 		}
 		copy(p[off:], args[2])
 		return unix.Munmap(p)

@@ -137,7 +137,7 @@ func (b *bridge) ended() {
 	b.stop()
 	b.notifier.close()
 	for _, open := range b.files.drain() {
-		b.backings.release(open.handle.Node(), open.both)
+		b.backings.release(open.handle.Node(), open.both, true)
 		open.handle.Release()
 	}
 	for _, open := range b.dirs.drain() {

@@ -31,7 +31,11 @@ func helperMount(args []string) error {
 	if err != nil {
 		return err
 	}
-	f, err := fs.New(fs.Options{Store: store, Name: "test", Bucket: args[3], Cache: c, UID: uint32(os.Geteuid())})
+	o := fs.Options{Store: store, Name: "test", Bucket: args[3], Cache: c, UID: uint32(os.Geteuid())}
+	if os.Getenv(directWritesEnv) != "" {
+		o.DirectFrom = -1
+	}
+	f, err := fs.New(o)
 	if err != nil {
 		return err
 	}

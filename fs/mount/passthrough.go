@@ -27,6 +27,7 @@ type registrar interface {
 type backings struct {
 	log    *slog.Logger
 	opens  atomic.Int64 // in passthrough
+	writes atomic.Int64 // of them of files that the kernel writes so
 	others atomic.Int64 // by the daemon, of files that are large enough, while the mount has passthrough
 	mu     sync.Mutex
 	kernel registrar
@@ -44,7 +45,7 @@ type inode struct {
 	mu   sync.Mutex  // held while the mode is decided and while it ends
 	set  bool        // the mode is decided
 	id   int32       // of the registered file; 0 = by the daemon
-	file *fs.Backing // not nil in passthrough
+	file *fs.Backing // not nil in passthrough; the kernel writes it too if file.Written
 }
 
 // start names the kernel, before its first request; why tells in words that files are not to go past the daemon, "" = they are.
@@ -72,8 +73,9 @@ func noPassthrough(server *fuse.Server, off, collects bool) string {
 	return ""
 }
 
-// open counts a handle of h's file, both: to read and write, and tells how the kernel reads by it: id is 0 for reads by the daemon.
-func (p *backings) open(h *fs.Handle, both bool) (id int32) {
+// open counts a handle of h's file, both: to read and write, and tells how the kernel reads by it: id is 0 for reads by the daemon. past: it writes past the
+// daemon, too. seen: what it writes so is seen when the write has ended.
+func (p *backings) open(h *fs.Handle, both, seen bool) (id int32, past bool, err error) {
 	p.mu.Lock()
 	i := p.inodes[h.Node()]
 	if i == nil {
@@ -91,16 +93,23 @@ func (p *backings) open(h *fs.Handle, both bool) (id int32) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.set && wanted {
-		i.file, i.id = p.lend(h)
+		i.file, i.id = p.lend(h, seen)
 	}
 	i.set = true
+	past = i.id != 0 && i.file.Written()
 	switch {
+	case past:
+		p.opens.Add(1)
+		p.writes.Add(1)
+		if err = i.file.Guard(); !seen {
+			i.file.Map()
+		}
 	case i.id != 0:
 		p.opens.Add(1)
 	case wanted && h.Lendable(minPassthrough):
 		p.others.Add(1)
 	}
-	return i.id
+	return i.id, past, err
 }
 
 // opened tells how a node is open now.
@@ -114,8 +123,11 @@ func (p *backings) opened(node uint64) openings {
 }
 
 // lend gives the file behind h to the kernel; nil and 0 when it is not to be had, or not taken.
-func (p *backings) lend(h *fs.Handle) (*fs.Backing, int32) {
-	file := h.Backing(minPassthrough)
+func (p *backings) lend(h *fs.Handle, seen bool) (*fs.Backing, int32) {
+	file := h.BackingToWrite(seen)
+	if file == nil {
+		file = h.Backing(minPassthrough)
+	}
 	if file == nil {
 		return nil, 0
 	}
@@ -156,8 +168,8 @@ func refusal(errno syscall.Errno) string {
 	return errno.Error()
 }
 
-// release ends one handle of a node, as open counted it; the last one gives the file back.
-func (p *backings) release(node uint64, both bool) {
+// release ends one handle of a node, as open counted it; the last one gives the file back. cut: the kernel did not say so, its connection is gone.
+func (p *backings) release(node uint64, both, cut bool) {
 	p.mu.Lock()
 	i := p.inodes[node]
 	p.mu.Unlock()
@@ -178,6 +190,9 @@ func (p *backings) release(node uint64, both bool) {
 	p.mu.Unlock()
 	if last && i.file != nil {
 		p.kernel.UnregisterBackingFd(i.id)
+		if cut {
+			i.file.Cut()
+		}
 		i.file.Close()
 	}
 }
