@@ -107,6 +107,7 @@ type Cache struct {
 	draftUse  int64   // local bytes of all drafts
 	inlineUse int64   // bytes in memory of those without a data file
 	spares    []spare // journals for later drafts
+	spareUse  int64   // bytes of them on disk
 	damaged   []string
 	seals     map[string]seal // by file name: of closed versions whose blocks are all known to be right
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // copyTree copies a folder as a crash would leave it: as it is, while a daemon writes in it and removes from it.
@@ -215,7 +217,7 @@ func damageFiles(tb testing.TB, rt *rapid.T, dir string) {
 }
 
 func TestBlockModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, 100, func(rt *rapid.T) {
 		root, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)

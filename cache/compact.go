@@ -18,7 +18,7 @@ func (d *Draft) compact() {
 		return
 	}
 	d.j.f.Close()
-	d.j, d.dirSynced = j, false
+	d.j, d.dirSynced, d.named = j, false, false
 	d.compactAt = max(compactFrom, 4*j.end)
 }
 

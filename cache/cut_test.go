@@ -104,8 +104,8 @@ func TestPerhapsIsKept(t *testing.T) {
 	if n := len(d.Perhaps()); n != perhapsMost || d.Perhaps()[n-1].ETag != fmt.Sprint(perhapsMost+2) {
 		t.Errorf("%v", want)
 	}
-	for d.j.end < compactFrom {
-		try(t, d.SetState(StateOpen, ""))
+	for i := 0; d.j.end < compactFrom; i++ {
+		try(t, d.SetState(StateOpen, fmt.Sprint(i)))
 	}
 	write(t, d, 0, "x")
 	if d.j.end >= compactFrom {

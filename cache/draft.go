@@ -81,6 +81,7 @@ type Draft struct {
 	j         journal
 	gen       uint64
 	dirSynced bool
+	named     bool  // a power cut leaves the journal its name
 	durable   bool  // Sync or Persist succeeded once, or an earlier daemon left the draft: a power cut may bring it back
 	from      *File // reads the Origin; nil until CopyFrom or OpenOrigin
 	compactAt int64 // end of the journal at which it is looked at for rewriting
@@ -200,9 +201,9 @@ func (d *Draft) tell() { d.told.Store(&told{d.d.target, d.d.state, d.d.reason, d
 // Target is the object that the draft becomes. Like Size it waits for nothing.
 func (d *Draft) Target() Target { return d.told.Load().target }
 
-// SetTarget is a rename of the file.
+// SetTarget is a rename of the file. Like SetAttrs and SetState it writes nothing where that is so already.
 func (d *Draft) SetTarget(t Target) error {
-	return d.change(targetRecord(t), func() { d.d.target = t })
+	return d.change(targetRecord(t), func() bool { return d.d.target == t }, func() { d.d.target = t })
 }
 
 // Retarget is a rename of a file that takes nothing from its base over another one, of which b is the version that it replaces: both in one record, so that
@@ -238,13 +239,16 @@ func (d *Draft) Attrs() Attrs {
 	return d.d.attrs.clone()
 }
 
-// SetAttrs counts as a change of the draft.
+// SetAttrs counts as a change of the draft, if the attributes are others.
 func (d *Draft) SetAttrs(a Attrs) error {
 	a = a.clone()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.alive(); err != nil {
 		return err
+	}
+	if a.ContentType == d.d.attrs.ContentType && maps.Equal(a.Meta, d.d.attrs.Meta) {
+		return nil
 	}
 	if err := d.log(record{recAttrs, appendAttrs(nil, a)}); err != nil {
 		return err
@@ -266,7 +270,7 @@ func (d *Draft) SetState(s State, reason string) error {
 	if err := d.noteFile(s); err != nil {
 		return err
 	}
-	return d.change(stateRecord(s, reason), func() { d.d.state, d.d.reason = s, reason })
+	return d.change(stateRecord(s, reason), func() bool { return d.d.state == s && d.d.reason == reason }, func() { d.d.state, d.d.reason = s, reason })
 }
 
 // Generation grows with each change of bytes, size or attributes.
@@ -304,10 +308,13 @@ func (d *Draft) Pieces() []Piece {
 // LocalReaderAt reads the draft's own bytes: right in the ranges of Local pieces.
 func (d *Draft) LocalReaderAt() io.ReaderAt { return local{d} }
 
-// change writes a record and, when that went well, makes the change.
-func (d *Draft) change(r record, apply func()) error {
+// change writes a record and, when that went well, makes the change; neither where it is made already.
+func (d *Draft) change(r record, made func() bool, apply func()) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if made() {
+		return d.alive()
+	}
 	if err := d.log(r); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // draftModel drives one draft against a byte slice.
@@ -173,7 +175,7 @@ func (m *draftModel) check(rt *rapid.T) {
 }
 
 func TestDraftModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, 100, func(rt *rapid.T) {
 		root, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)

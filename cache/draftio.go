@@ -302,18 +302,19 @@ func (d *Draft) Rebase(b Base, generation uint64) error {
 func (d *Draft) Sync() error {
 	for {
 		d.mu.Lock()
-		err, f, data, synced := d.alive(), d.j.f, d.data, d.dirSynced
+		err, f, data, synced := d.alive(), d.j.f, d.data, d.dirSynced || d.named && d.data == nil
 		d.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		if err = errors.Join(syncData(data), f.Sync()); err == nil && !synced {
+		if err = errors.Join(syncData(data), syncData(f)); err == nil && !synced {
 			err = d.c.syncDrafts()
 		}
 		d.mu.Lock()
 		moved := d.j.f != f || d.data != data
 		d.dirSynced = err == nil && !moved
 		d.durable = d.durable || d.dirSynced
+		d.named = d.named || d.dirSynced
 		d.mu.Unlock()
 		if moved {
 			continue // the journal was rewritten meanwhile, and the old file closed, or the bytes got a file
@@ -325,9 +326,21 @@ func (d *Draft) Sync() error {
 	}
 }
 
+// syncData brings a file's bytes to the disk, and what it takes to find them: fdatasync(2), which spares a journal that is written anew in its place the file
+// system's own journal. nil = the draft's journal has the bytes.
 func syncData(f *os.File) error {
-	if f == nil { // the journal has the bytes
+	if f == nil {
 		return nil
 	}
-	return f.Sync()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var errno error
+	err = raw.Control(func(fd uintptr) {
+		for errno = unix.EINTR; errno == unix.EINTR; {
+			errno = unix.Fdatasync(int(fd))
+		}
+	})
+	return errors.Join(err, os.NewSyscallError("fdatasync", errno))
 }

@@ -46,6 +46,9 @@ func (c *Cache) PersistEnds() error {
 	journals, names := e.journals, e.names
 	e.journals, e.names = nil, false
 	c.mu.Unlock()
+	if len(journals) >= togetherFrom && c.syncAll() == nil {
+		return nil
+	}
 	var err error
 	for f := range journals {
 		switch one := f.Sync(); {

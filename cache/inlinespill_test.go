@@ -1,6 +1,9 @@
 package cache
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // TestInlineWriteThatRewritesJournal: a small draft whose journal is about to be rewritten as it is written to, which gives it a data file, keeps what is
 // written: in this daemon's life and in the next one's.
@@ -12,8 +15,8 @@ func TestInlineWriteThatRewritesJournal(t *testing.T) {
 	if err := d.SetUpload(Upload{Bucket: "b", Key: "k", ID: "1", ETag: "e"}); err != nil {
 		t.Fatal(err)
 	}
-	for d.j.end < compactFrom { // a history that is not of bytes
-		if err := d.SetState(StateOpen, ""); err != nil {
+	for i := 0; d.j.end < compactFrom; i++ { // a history that is not of bytes
+		if err := d.SetState(StateOpen, strconv.Itoa(i)); err != nil {
 			t.Fatal(err)
 		}
 	}

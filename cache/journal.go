@@ -143,7 +143,7 @@ func (j *journal) reserve(n int64) error {
 	if j.end+n+journalKeep <= j.took {
 		return nil
 	}
-	step := max(journalStep, n+2*journalKeep)
+	step := max(min(journalStep, 2*j.took), n+2*journalKeep)
 	if j.took == 0 {
 		step = max(2*journalKeep, n+journalKeep) // most drafts stay small
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // packModel drives small versions in packs against a set of what has to be there.
@@ -250,7 +252,7 @@ func (m *packModel) bound(rt *rapid.T) {
 }
 
 func TestPackModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, 100, func(rt *rapid.T) {
 		root, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)

@@ -74,6 +74,10 @@ func (c *Cache) persistGroup(g *group) {
 		}
 		together = c.syncAll() == nil
 	}
+	if len(g.drafts) == 1 {
+		g.errs[0] = g.drafts[0].Sync()
+		return
+	}
 	var all errgroup.Group
 	for i, d := range g.drafts {
 		if together && d.persisted(was[i]) {
@@ -113,6 +117,6 @@ func (d *Draft) persisted(was draftFiles) bool {
 	if d.alive() != nil || was != (draftFiles{d.j.f, d.data}) {
 		return false
 	}
-	d.dirSynced, d.durable = true, true
+	d.dirSynced, d.named, d.durable = true, true, true
 	return true
 }

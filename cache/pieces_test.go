@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // checkTable looks for gaps, overlaps, empty pieces, and neighbours that should be one.
@@ -34,7 +36,7 @@ type cell struct {
 }
 
 func TestTableModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, 100, func(rt *rapid.T) {
 		var tab table
 		var model []cell
 		grow := func(size int64) {

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	maxSpare  = 16                // journals kept for later drafts
-	mostSpare = 2 * inlineJournal // bytes on disk of one
+	maxSpare  = 512               // journals kept for later drafts: with write-back so many wait for their upload before the first ends
+	allSpare  = 16 << 20          // bytes on disk of all of them
+	mostSpare = 2 * inlineJournal // of one
 )
 
 // stem names the files of a draft: the ID of the first draft that had its journal.
@@ -20,9 +21,10 @@ func journalOf(s stem) string { return filepath.Join(draftsDir, string(s)+".log"
 // spare is the journal of a draft that is gone, which its last record says. A later draft writes its own from the start: making a file costs a
 // hundred times as much as writing a record.
 type spare struct {
-	stem stem
-	f    *os.File
-	took int64 // of the disk
+	stem  stem
+	f     *os.File
+	took  int64 // of the disk
+	named bool  // see Draft.named
 }
 
 // takeSpare gives a draft a journal that is there already, if there is one.
@@ -36,7 +38,8 @@ func (d *Draft) takeSpare() bool {
 	}
 	s := c.spares[n]
 	c.spares = c.spares[:n]
-	d.stem, d.j.f, d.j.took = s.stem, s.f, s.took
+	c.spareUse -= s.took
+	d.stem, d.j.f, d.j.took, d.named = s.stem, s.f, s.took, s.named
 	return true
 }
 
@@ -45,11 +48,12 @@ func (d *Draft) keepSpare() bool {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.spares) == maxSpare || d.j.end > mostSpare || d.j.took > mostSpare {
+	if c.closed || len(c.spares) == maxSpare || d.j.end > mostSpare || d.j.took > mostSpare || c.spareUse+d.j.took > allSpare {
 		return false
 	}
 	c.ends.ended(d, true)
-	c.spares = append(c.spares, spare{stem: d.stem, f: d.j.f, took: d.j.took})
+	c.spareUse += d.j.took
+	c.spares = append(c.spares, spare{stem: d.stem, f: d.j.f, took: d.j.took, named: d.named})
 	return true
 }
 
@@ -57,7 +61,7 @@ func (d *Draft) keepSpare() bool {
 func (c *Cache) removeSpares() (err error) {
 	c.mu.Lock()
 	spares := c.spares
-	c.spares = nil
+	c.spares, c.spareUse = nil, 0
 	c.mu.Unlock()
 	for _, s := range spares {
 		err = errors.Join(err, s.f.Close(), c.folder.remove(journalOf(s.stem)))

@@ -23,7 +23,7 @@ func (d *decoder) upload() Upload {
 
 // SetUpload journals the upload that is under way, so that after a crash it can be aborted, or found to be the object. It is no change of the draft.
 func (d *Draft) SetUpload(u Upload) error {
-	return d.change(u.record(), func() { d.d.upload = u })
+	return d.change(u.record(), func() bool { return d.d.upload == u }, func() { d.d.upload = u })
 }
 
 // Upload is what SetUpload was last told, by an earlier daemon too.

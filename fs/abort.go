@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"allasfs/cache"
+	"allasfs/s3"
 )
 
 // Parts of an upload that is not wanted any more are billed until it is aborted. An abort that fails is kept in the journal and tried again, by later mounts too, until
@@ -70,8 +71,26 @@ func (f *FS) takeAbort(id string) *leftUpload {
 func (f *FS) abortLater(t cache.Target, id string, after time.Duration) {
 	l := f.takeAbort(id)
 	if l == nil {
-		l = &leftUpload{abortNote: abortNote{Kind: abortKind, Store: f.o.Name, Bucket: t.Bucket, Key: t.Key, ID: id}}
+		l = f.newAbort(t, id)
 	}
+	f.abortKept(l, after)
+}
+
+func (f *FS) newAbort(t cache.Target, id string) *leftUpload {
+	return &leftUpload{abortNote: abortNote{Kind: abortKind, Store: f.o.Name, Bucket: t.Bucket, Key: t.Key, ID: id}}
+}
+
+// abortKept is abortLater for one that nobody tries yet.
+func (f *FS) abortKept(l *leftUpload, after time.Duration) {
+	f.keepAbort(l, after)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.aborts.left = append(f.aborts.left, l)
+	f.runAborts(f.o.ResumeAfter)
+}
+
+// keepAbort lets a mount that finds it in the journal abort an upload, after that time.
+func (f *FS) keepAbort(l *leftUpload, after time.Duration) {
 	l.Due = time.Now().Add(after)
 	b, err := json.Marshal(l.abortNote)
 	switch {
@@ -82,12 +101,27 @@ func (f *FS) abortLater(t cache.Target, id string, after time.Duration) {
 		err = l.kept.Set(b)
 	}
 	if err != nil {
-		f.log.Warn("the journal cannot be written: after a crash an upload would stay in the store", "bucket", t.Bucket, "key", t.Key, "id", id, "err", err)
+		f.log.Warn("the journal cannot be written: after a crash an upload would stay in the store", "bucket", l.Bucket, "key", l.Key, "id", l.ID, "err", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.aborts.left = append(f.aborts.left, l)
-	f.runAborts(f.o.ResumeAfter)
+}
+
+// copyObject is s3.Client.Copy. What a crash leaves of a copy that is made in parts, or its failure, is aborted.
+func (f *FS) copyObject(ctx context.Context, src s3.Version, bucket, key string, o s3.CopyOptions) (s3.Object, error) {
+	var under *leftUpload
+	o.Upload = func(id string, open bool) {
+		if !open {
+			f.forgetAbort(under)
+			under = nil
+			return
+		}
+		under = f.newAbort(cache.Target{Bucket: bucket, Key: key}, id)
+		f.keepAbort(under, abortUnsure)
+	}
+	made, err := f.o.Store.Copy(ctx, src, bucket, key, o)
+	if under != nil {
+		f.abortKept(under, 0)
+	}
+	return made, err
 }
 
 // tryAbort aborts an upload; one that is not there is no error.

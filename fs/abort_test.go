@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -85,4 +86,32 @@ func TestLeftUploadIsAbortedOnce(t *testing.T) {
 	if n := w.srv.Uploads("data"); n != 0 {
 		t.Errorf("%d uploads are left", n)
 	}
+}
+
+// TestCopyInPartsLeavesNoUpload: of a rename that a store takes in parts alone, and that fails or that a crash cuts short, no upload stays; of one that succeeds no note does.
+func TestCopyInPartsLeavesNoUpload(t *testing.T) {
+	srv := s3test.New(t, s3test.WithCopyLimit(256<<20))
+	srv.PutRepeated("data", "f", random(1000), 256<<20+1)
+	soon := func(o *Options) { o.ResumeAfter = 10 * time.Millisecond }
+	w := newWorldOn(t, s3test.Of(t, srv), "data", soon)
+	noNote := func() {
+		t.Helper()
+		if left := must[[]os.DirEntry](t)(os.ReadDir(w.dir + "/intents")); len(left) > 0 {
+			t.Errorf("%d notes are left", len(left))
+		}
+	}
+	w.failing("CompleteMultipartUpload", "AbortMultipartUpload")
+	if w.rename("f", "g") == nil {
+		t.Fatal("no error")
+	}
+	if n := w.srv.Uploads("data"); n != 1 {
+		t.Fatalf("%d uploads", n)
+	}
+	w.crash()
+	w.srv.Fault(nil)
+	w.start(soon)
+	w.eventually(w.aborted)
+	noNote()
+	w.ok(w.rename("f", "g"))
+	noNote()
 }

@@ -22,6 +22,7 @@ type Change struct {
 	Mode     *uint32 // permission bits
 	UID, GID *uint32
 	Mtime    *time.Time
+	Guessed  bool // without a time of access, Mtime may be the kernel's own idea, where it collects writes
 
 	DropSetID bool // a file loses its set-user and set-group bits, unless Mode sets them
 }

@@ -23,7 +23,7 @@ func (w *world) onlyOrphan() *cache.Draft {
 	w.t.Helper()
 	w.f.mu.Lock()
 	defer w.f.mu.Unlock()
-	for _, d := range w.f.orphans {
+	for _, d := range w.f.orphans.byID {
 		return d
 	}
 	w.t.Fatal("nothing was left")
@@ -220,5 +220,65 @@ func TestWrongBytesThenACrash(t *testing.T) {
 		}
 		w.ok(w.f.Sync(t.Context()))
 		w.wantNewest("right")
+	}
+}
+
+// TestLateUploadOfTheKept is TestLateUploadOfTheLeft for what is kept and does not go by itself, and for what is closed and goes at the next mount.
+func TestLateUploadOfTheKept(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		w := newWorld(t, later)
+		w.ok(w.create("f", []byte("older")))
+		older := w.cache.Drafts()[0]
+		w.f.mayBeStored(t.Context(), older, nil)
+		w.ok(older.SetState(cache.StateConflict, supersededWhy))
+		if crash { // before the newer one knew of it
+			d := must[*cache.Draft](t)(w.cache.NewDraft(older.Target(), cache.Base{}, 0, older.Attrs()))
+			must[int](t)(d.WriteAt([]byte("newer"), 0))
+			w.ok(d.SetState(cache.StateClosed, ""))
+		}
+		w.crash()
+		late := func() { w.srv.PutObject("data", "f", []byte("older"), nil) } // it had come through after all
+		if crash {
+			late()
+		}
+		w.start(later)
+		if !crash {
+			w.ok(w.create("f", []byte("newer")))
+			late()
+		}
+		w.ok(w.f.Sync(t.Context()))
+		w.wantNewest("newer")
+	}
+}
+
+// TestStaysBehindAfterAVainRemoval: what waits behind a file that is being written does so still when that could not be removed; and what is superseded waits for nothing.
+func TestStaysBehindAfterAVainRemoval(t *testing.T) {
+	w := newWorld(t, later)
+	w.srv.PutObject("data", "f", []byte("stored"), nil)
+	d := w.leftQueued("f", "older")
+	h := must[*Handle](t)(w.open("f", syscall.O_WRONLY))
+	must[int](t)(h.WriteAt(t.Context(), []byte("x"), 0))
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "DeleteObject" {
+			return &s3test.Fault{Status: 403}
+		}
+		return nil
+	})
+	if w.unlink("f") == nil {
+		t.Fatal("removed")
+	}
+	w.srv.Fault(nil)
+	_ = w.f.resend(t.Context(), d, condition(d.Base()), false)
+	if got := string(w.object("f")); got != "stored" {
+		t.Errorf("while it is written: %q", got)
+	}
+	w.ok(h.Flush(t.Context()))
+	h.Release()
+	w.ok(w.f.Sync(t.Context()))
+	w.wantNewest("xtored")
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	if len(w.f.behind) > 0 {
+		t.Errorf("%d wait", len(w.f.behind))
 	}
 }

@@ -130,7 +130,7 @@ func (f *FS) sendCopy(ctx context.Context, src s3.Version, t cache.Target, a cac
 	if err := f.holds(ctx, t, o); err != nil {
 		return s3.Object{}, err
 	}
-	sent, err := f.o.Store.Copy(ctx, src, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta, Brief: true})
+	sent, err := f.copyObject(ctx, src, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta, Brief: true})
 	if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 		return s3.Object{}, fmt.Errorf("%w: %w", errOrigin, err)
 	}

@@ -122,7 +122,7 @@ func (f *FS) unpark(n *node) (*cache.Draft, error) {
 	defer f.mu.Unlock()
 	w.parked = false
 	if stale {
-		f.orphans[w.d.ID()] = w.d
+		f.orphans.add(w.d)
 		return nil, syscall.ESTALE
 	}
 	n.setDraft(w.d)

@@ -312,7 +312,7 @@ func (m *dirMove) copyKeys(ctx context.Context, keys []movedKey) error {
 			break
 		}
 		g.Go(func() (err error) {
-			k.now, err = m.f.o.Store.Copy(ctx, k.from, m.intent.ToBucket, k.to, s3.CopyOptions{Brief: true})
+			k.now, err = m.f.copyObject(ctx, k.from, m.intent.ToBucket, k.to, s3.CopyOptions{Brief: true})
 			if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 				return nil
 			}

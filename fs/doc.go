@@ -115,6 +115,7 @@
 // What an earlier mount left for a name goes before the name is opened for writing here (FS.leftFirst). What cannot go by then waits behind the file that is being
 // written (FS.stayBehind): it goes when that comes to nothing, also by a crash before its close. Once something newer is closed, or when the name is removed or renamed, it
 // never goes by itself again: it is older, and is kept for `allasfs recover` (FS.supersede). Of several closed drafts of one name that a crash left, the newest goes.
+// Before the version that a kept draft was made from goes, or is replaced here, what it takes from there is brought to it (FS.beforeGone): without room for that the version stays.
 // What the store may have made of a draft, or of an older one, without saying so is in its journal (cache.Perhaps): it is ours, and no conflict.
 //
 // Drafts together take cache.Options.DraftSpace bytes at the most. A write that finds no room waits while uploads are on their way, those of the file systems beside it too (Group), without a gate, and

@@ -96,10 +96,8 @@ type faultRun struct {
 func newFaultRun(t *testing.T, seed uint64, large bool) *faultRun {
 	srv := s3test.New(t)
 	srv.MakeBucket("data")
-	store := must[*s3.Client](t)(s3.New(s3.Config{Endpoint: srv.URL, AccessKey: srv.AccessKey, SecretKey: srv.SecretKey,
-		RetryFor: 300 * time.Millisecond, StallTimeout: 150 * time.Millisecond}))
-	t.Cleanup(store.Close)
-	r := &faultRun{world: &world{t: t, srv: srv, store: store, dir: t.TempDir(), bucket: "data"}, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), files: map[string]*history{}}
+	r := &faultRun{world: &world{t: t, srv: srv, dir: t.TempDir(), bucket: "data"}, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), files: map[string]*history{}}
+	r.connect(300*time.Millisecond, 150*time.Millisecond)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("steps: %q", r.done)
@@ -123,6 +121,14 @@ func newFaultRun(t *testing.T, seed uint64, large bool) *faultRun {
 	srv.Fault(faultsAtRandom(seed, r.rate))
 	r.start()
 	return r
+}
+
+// connect makes the client that the next daemon uses.
+func (r *faultRun) connect(retry, stall time.Duration) {
+	r.t.Helper()
+	r.store = must[*s3.Client](r.t)(s3.New(s3.Config{Endpoint: r.srv.URL, AccessKey: r.srv.AccessKey, SecretKey: r.srv.SecretKey,
+		RetryFor: retry, StallTimeout: stall}))
+	r.t.Cleanup(r.store.Close)
 }
 
 // start is world.start for the run's way of closing.
@@ -293,11 +299,11 @@ func (r *faultRun) check() {
 	r.srv.SetQuota(-1, -1)
 	if r.rnd.IntN(2) == 0 {
 		r.crash()
-		r.start()
 	} else {
 		r.stop()
-		r.start()
 	}
+	r.connect(20*time.Second, 10*time.Second) // for a busy machine
+	r.start()
 	r.eventually(func() bool {
 		r.f.mu.Lock()
 		defer r.f.mu.Unlock()

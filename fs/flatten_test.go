@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"allasfs/rapidtest"
 	"allasfs/s3"
 )
 
@@ -56,7 +57,7 @@ func delimited(keys []s3.Object, p place, n int) ([]entry, bool) {
 // TestFlattenEqualsDelimited: whatever the keys, where the flat listing begins and how it is cut into pages, each directory that it tells has the entries, in their
 // order, and the marker that a listing of its own shows, and each directory that begins after its start is told.
 func TestFlattenEqualsDelimited(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		var keys []s3.Object
 		for k, size := range drawKeys(t) {
 			keys = append(keys, s3.Object{Key: k, Size: int64(size), ETag: "etag", Modified: time.Unix(1e9, 0)})

@@ -107,7 +107,7 @@ type FS struct {
 	later    map[*node]time.Time // directories and files with work left to do, and when
 	wake     chan struct{}
 	uploads  map[*upload]struct{}
-	orphans  map[string]*cache.Draft  // kept drafts that no node holds, by id
+	orphans  orphans
 	resends  map[string]*sendOp       // sendings of such drafts that are under way
 	behind   map[*cache.Draft]*node   // such drafts, and the file that is being changed over the same key: they wait for what becomes of it
 	leftSent map[objectName]time.Time // when such a draft was stored
@@ -199,7 +199,7 @@ func New(o Options) (*FS, error) {
 		later:    make(map[*node]time.Time),
 		wake:     make(chan struct{}, 1),
 		uploads:  make(map[*upload]struct{}),
-		orphans:  make(map[string]*cache.Draft),
+		orphans:  newOrphans(),
 		resends:  make(map[string]*sendOp),
 		behind:   make(map[*cache.Draft]*node),
 		leftSent: make(map[objectName]time.Time),

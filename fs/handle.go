@@ -188,6 +188,7 @@ func (h *Handle) writeAt(ctx context.Context, p []byte, off int64) (int, error) 
 		defer n.appending.Unlock()
 		off = d.Size()
 	}
+	f.mtimeMoves(n)
 	return f.put(n, d, p, off)
 }
 
@@ -263,7 +264,7 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 	} else if n.parent != nil {
 		v.Bucket, v.Key = f.keyOf(n)
 	}
-	older := f.waitingFor(v.Bucket, v.Key)
+	older := f.orphans.of(v.Bucket, v.Key)
 	first = f.goingTo(v.Bucket, v.Key)
 	f.mu.Unlock()
 	if first != nil {
@@ -290,7 +291,7 @@ func (f *FS) makeDraft(n *node) (d *cache.Draft, first *sendOp, err error) {
 		return nil, first, d.Discard()
 	}
 	if torn != nil {
-		f.journalTear(torn, d, false)
+		f.journalTear(torn, d)
 	}
 	return d, nil, nil
 }

@@ -18,13 +18,14 @@ import (
 
 // world is a file system on a server, without a mount.
 type world struct {
-	t      testing.TB
-	srv    *s3test.Server
-	store  *s3.Client
-	cache  *cache.Cache
-	dir    string // of the cache
-	f      *FS
-	bucket string
+	t          testing.TB
+	srv        *s3test.Server
+	store      *s3.Client
+	cache      *cache.Cache
+	dir        string // of the cache
+	draftSpace int64  // of it, 0 = no bound
+	f          *FS
+	bucket     string
 
 	mu   sync.Mutex
 	refs []uint64 // of walks
@@ -58,7 +59,7 @@ func newStore(t testing.TB, e s3test.Endpoint) *s3.Client {
 // start opens the cache and the file system, as a mount does.
 func (w *world) start(change ...func(*Options)) {
 	w.t.Helper()
-	c, err := cache.Open(cache.Options{Dir: w.dir, Size: 1 << 30})
+	c, err := cache.Open(cache.Options{Dir: w.dir, Size: 1 << 30, DraftSpace: w.draftSpace})
 	if err != nil {
 		w.t.Fatal(err)
 	}

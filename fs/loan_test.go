@@ -279,12 +279,13 @@ func TestMappedBesideTheLeft(t *testing.T) {
 	d := must[*cache.Draft](t)(w.cache.NewDraft(cache.Target{Store: "test", Bucket: "data", Key: "f"}, cache.Base{}, 0, cache.Attrs{}))
 	op := &sendOp{done: make(chan struct{}), going: true}
 	w.f.mu.Lock()
-	w.f.orphans[d.ID()], w.f.resends[d.ID()] = d, op
+	w.f.orphans.add(d)
+	w.f.resends[d.ID()] = op
 	w.f.mu.Unlock()
 	arrives := sync.OnceFunc(func() {
 		w.f.mu.Lock()
 		defer w.f.mu.Unlock()
-		delete(w.f.orphans, d.ID())
+		w.f.orphans.remove(d)
 		delete(w.f.resends, d.ID())
 		close(op.done)
 	})

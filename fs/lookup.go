@@ -288,12 +288,13 @@ func (f *FS) isFixed(n *node, o object) bool {
 		return false
 	case !n.obj.same(o):
 		return true
-	case n.obj.modified.Unix() == o.modified.Unix():
-		return false
 	}
 	bucket, key := f.keyOf(n)
 	a := f.recall(o.version(bucket, key))
-	return !f.attrOf(n).Mtime.Equal(mtimeOf(o, a))
+	if !a.known && n.obj.modified.Unix() == o.modified.Unix() {
+		return false
+	}
+	return f.attrOf(n).Mtime.Sub(mtimeOf(o, a)).Abs() >= apart
 }
 
 // changesKind tells whether a file became a symbolic link, or a link a file; needs f.mu.
@@ -314,6 +315,7 @@ func (f *FS) setObject(n *node, o object) {
 		f.closeReader(n)
 	}
 	moved := !n.obj.same(o) || n.obj.modified.Unix() != o.modified.Unix()
+	f.keepTold(n)
 	n.obj = o
 	if a := f.recall(f.versionOf(n)); a.known {
 		n.at = a

@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"allasfs/rapidtest"
 	"allasfs/s3"
 	"allasfs/s3/s3test"
 )
@@ -499,8 +500,7 @@ func TestModel(t *testing.T) {
 		if e.Server == nil {
 			checks = 3 // a request takes the gateway ten times as long
 		}
-		s3test.Checks(t, checks)
-		rapid.Check(t, func(rt *rapid.T) {
+		rapidtest.Check(t, checks, func(rt *rapid.T) {
 			x := &machine{w: newWorldOn(t, e, e.Bucket(t), ttlZero), m: model{keys: map[string][]byte{}}}
 			defer x.w.stop()
 			x.other = newWorldOn(t, e, x.w.bucket, ttlZero)

@@ -29,9 +29,10 @@ func (w *world) crash() {
 	w.f = nil
 }
 
+// eventually waits for ok, at most half a minute.
 func (w *world) eventually(ok func() bool) {
 	w.t.Helper()
-	for range 200 {
+	for range 1500 {
 		if ok() {
 			return
 		}
@@ -40,7 +41,7 @@ func (w *world) eventually(ok func() bool) {
 	w.t.Fatal("it did not come to be")
 }
 
-func readLocal(t *testing.T, file string) string {
+func readLocal(t testing.TB, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -84,6 +84,8 @@ type node struct {
 	writers     int    // of them for writing
 	pages       string // ETag of what the kernel's page cache holds
 	attrsSeq    uint64 // grows with each Setattr
+	told        int64  // the mtime that the kernel has of it, where it collects writes, in nanoseconds since 1970; 0 = that which is shown
+	tells       bool   // it is to tell that, as it does after a rename or a change of extended attributes
 	attrsUnsent bool   // at is newer than the store's
 	tries       int32  // of the work in FS.later that failed one after the other
 	sending     *sendOp
@@ -251,7 +253,9 @@ func (f *FS) Forget(id, refs uint64) {
 	if n == nil {
 		return
 	}
-	n.refs -= min(refs, n.refs)
+	if n.refs -= min(refs, n.refs); n.refs == 0 {
+		n.told, n.tells = 0, false
+	}
 	f.keepIdle(n)
 	f.dropUnused(n)
 }

@@ -220,7 +220,7 @@ func (f *FS) newFile(ctx context.Context, parent uint64, nm string, mode uint32,
 	if err != nil {
 		return nil, err
 	}
-	f.inherit(f.ctx, draft, f.leftFor(p.bucket, key), true)
+	f.inherit(f.ctx, draft, f.keptFor(p.bucket, key), true)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, _ := f.changedSince(d, nm, looked)

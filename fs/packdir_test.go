@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // TestPackedDirIsTheSame: what a directory holds comes out of a packed one as it went in.
@@ -19,7 +21,7 @@ func TestPackedDirIsTheSame(t *testing.T) {
 			dir: rapid.Bool().Draw(t, "dir"), large: rapid.Bool().Draw(t, "large"), marker: rapid.Bool().Draw(t, "marker"), unsized: rapid.Bool().Draw(t, "unsized"),
 		}
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		d := &flatDir{prefix: "p/", started: time.Now(), seq: 7}
 		d.merger.out = rapid.SliceOf(one).Draw(t, "entries")
 		d.merger.marks = marks{own: rapid.Bool().Draw(t, "own"), folder: rapid.Bool().Draw(t, "folder")}

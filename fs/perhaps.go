@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,12 +46,12 @@ func (f *FS) addPerhaps(d *cache.Draft, may []cache.Perhaps) {
 	}
 }
 
-// inherit keeps with d what the store may hold of older drafts that it replaces. left: an earlier mount left them, and may have been about to send them.
+// inherit keeps with d what the store may hold of older drafts that it replaces. left: an earlier mount left them, and may have been about to send those that are closed.
 func (f *FS) inherit(ctx context.Context, d *cache.Draft, older []*cache.Draft, left bool) {
 	var may []cache.Perhaps
 	for _, o := range older {
 		may = append(may, o.Perhaps()...)
-		if left {
+		if state, _ := o.State(); left && state == cache.StateClosed {
 			may = append(may, f.storedOf(ctx, o)...)
 		}
 	}
@@ -116,10 +117,11 @@ func (f *FS) withoutBase(ctx context.Context, d *cache.Draft) error {
 	}
 	r := f.o.Cache.File(f.cacheID(base), base.Size, source{f.o.Store, base})
 	defer r.Close()
-	if err := materialize(ctx, d, r); err != nil {
+	err := materialize(ctx, d, r)
+	if errors.Is(err, s3.ErrChanged) || isNotExist(err) {
 		return fmt.Errorf("the parts that were not changed are gone from the store: %w", err)
 	}
-	return nil
+	return err
 }
 
 // isThere tells whether the object of a key, which it returns, is what a sending of d, or of what it replaces, stored without an answer; zero when it is not. No request

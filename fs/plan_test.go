@@ -6,11 +6,12 @@ import (
 	"pgregory.net/rapid"
 
 	"allasfs/cache"
+	"allasfs/rapidtest"
 )
 
 // TestPlan holds plans to S3's rules and to the pieces that they stand for.
 func TestPlan(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		var pieces []cache.Piece
 		var size int64
 		for range rapid.IntRange(0, 12).Draw(t, "pieces") {

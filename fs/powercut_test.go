@@ -76,3 +76,39 @@ func (w *world) die() {
 	_ = c.Close()
 	w.f = nil
 }
+
+// TestPowerCutAfterALoss: a file that lost a write between the moment at which it was made durable and that at which it came into the queue is not sent after a power cut.
+func TestPowerCutAfterALoss(t *testing.T) {
+	disk := powercut.New(t)
+	srv := s3test.New(t)
+	srv.MakeBucket("data")
+	w := &world{t: t, srv: srv, store: newStore(t, s3test.Of(t, srv)), dir: disk.Mount(), bucket: "data"}
+	t.Cleanup(w.stop)
+	w.start(later)
+	h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT))
+	must[int](t)(h.WritePages(t.Context(), make([]byte, 200<<10), 0))
+	w.f.mu.Lock()
+	n, d, at := h.n, h.n.draft, h.n.at
+	w.f.mu.Unlock()
+	must[uint64](t)(w.f.journal(n, d, d.Target(), at, false))
+	w.loseLast(h)
+	disk.Cut(nil)
+	w.die()
+	w.dir = disk.Mount()
+	w.start(later)
+	w.wantTorn(nil)
+}
+
+// TestLossBeforeTheQueueIsTold: the close(2) during which a file loses a write tells it.
+func TestLossBeforeTheQueueIsTold(t *testing.T) {
+	w := newWorld(t, later)
+	h := must[*Handle](t)(w.open("f", syscall.O_RDWR|syscall.O_CREAT))
+	must[int](t)(h.WritePages(t.Context(), []byte("some"), 0))
+	w.f.mu.Lock()
+	n, d, at := h.n, h.n.draft, h.n.at
+	w.f.mu.Unlock()
+	gen := must[uint64](t)(w.f.journal(n, d, d.Target(), at, false))
+	w.loseLast(h)
+	w.wantErr(w.f.journalled(n, d, gen), syscall.EFBIG)
+	w.wantTorn(nil)
+}

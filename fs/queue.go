@@ -245,7 +245,7 @@ func (f *FS) sendQueued(q *queued) {
 	left := q.n != nil && q.n.queued == q && q.n.draft != nil
 	if q.n == nil {
 		state, _ := q.d.State()
-		left = f.orphans[q.d.ID()] == q.d && state == cache.StateClosed
+		left = f.orphans.holds(q.d) && state == cache.StateClosed
 	}
 	switch {
 	case f.ended || !left && q.n != nil && q.n.queued != q:

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"allasfs/rapidtest"
 	"allasfs/s3"
 	"allasfs/s3/s3test"
 )
@@ -90,8 +91,7 @@ func drive(entries []string, size int, pick func(n int) int) (got []string, aske
 
 // TestRangesAnyKeys: whatever the keys, the sizes of pages and the order of the answers, each entry comes once, in order.
 func TestRangesAnyKeys(t *testing.T) {
-	s3test.Checks(t, 300)
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 300, func(t *rapid.T) {
 		alphabet := rapid.SampledFrom([]string{"ab", "0123456789", "aä\U0010FFFF", "-./_ab", "\x01a%{}"}).Draw(t, "alphabet")
 		elem := rapid.StringOfN(rapid.SampledFrom([]rune(strings.ReplaceAll(alphabet, "/", ""))), 1, 8, -1)
 		stem := rapid.SampledFrom([]string{"", "x", strings.Repeat("long-", 10)}).Draw(t, "stem")

@@ -26,7 +26,7 @@ func (f *FS) adoptDrafts() {
 		}
 		mine = append(mine, d)
 		f.mu.Lock()
-		f.orphans[d.ID()] = d
+		f.orphans.add(d)
 		f.mu.Unlock()
 		f.openOrigin(d)
 	}
@@ -46,18 +46,22 @@ func (f *FS) adoptDrafts() {
 // newestGoes lets only the newest of several closed drafts of one key go out; drafts come in the order in which they were made. A crash came between the close of
 // that and the moment at which the older ones were superseded.
 func (f *FS) newestGoes(drafts []*cache.Draft) {
-	byTarget := make(map[cache.Target][]*cache.Draft)
+	if f.o.ReadOnly {
+		return
+	}
+	closed := make(map[cache.Target][]*cache.Draft)
+	others := make(map[cache.Target][]*cache.Draft)
 	for _, d := range drafts {
+		t := d.Target()
 		if state, _ := d.State(); state == cache.StateClosed {
-			byTarget[d.Target()] = append(byTarget[d.Target()], d)
+			closed[t] = append(closed[t], d)
+		} else {
+			others[t] = append(others[t], d)
 		}
 	}
-	for _, all := range byTarget {
+	for t, all := range closed {
 		older, newest := all[:len(all)-1], all[len(all)-1]
-		if len(older) == 0 || f.o.ReadOnly {
-			continue
-		}
-		f.inherit(f.ctx, newest, older, true)
+		f.inherit(f.ctx, newest, append(others[t], older...), true)
 		for _, d := range older {
 			if err := f.supersedeOne(f.ctx, d); err != nil {
 				f.log.Error("journal of a draft", "key", d.Target().Key, "err", err)
@@ -74,7 +78,7 @@ func (f *FS) closedOrphans() []*cache.Draft {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []*cache.Draft
-	for _, d := range f.orphans {
+	for _, d := range f.orphans.byID {
 		if state, _ := d.State(); state == cache.StateClosed {
 			out = append(out, d)
 		}
@@ -132,6 +136,9 @@ func (f *FS) sendOrphan(ctx context.Context, d *cache.Draft, cond s3.PutOptions,
 		if _, changed, err = f.baseNow(ctx, d); changed {
 			cond = condition(d.Base())
 		}
+	}
+	if err == nil && !cond.IfNoneMatch {
+		err = f.beforeGone(ctx, t.Bucket, t.Key, d)
 	}
 	if err == nil {
 		o, before, err = f.storeOnce(ctx, d, path, cond)
@@ -225,7 +232,7 @@ func (f *FS) kept(id string) (*cache.Draft, *node, error) {
 	if f.resends[id] != nil {
 		return nil, nil, fmt.Errorf("the file is being sent now: %w", syscall.EBUSY)
 	}
-	if d := f.orphans[id]; d != nil {
+	if d := f.orphans.byID[id]; d != nil {
 		return d, nil, nil
 	}
 	for _, n := range f.nodes {
@@ -290,7 +297,7 @@ func (f *FS) RecoverSave(ctx context.Context, id, file string) error {
 	}
 	body, done := f.bodyOf(ctx, d, &upload{})
 	defer done()
-	return saveNew(file, io.NewSectionReader(body, 0, d.Size()))
+	return saveNew(file, PartOfSave(d.ID()), io.NewSectionReader(body, 0, d.Size()))
 }
 
 // RecoverDrop discards a kept draft. Of a file that could not be sent the store's version shows again, if there is one.
@@ -303,7 +310,7 @@ func (f *FS) RecoverDrop(ctx context.Context, id string) error {
 		return f.exclusively(ctx, n, func() error { return f.dropChanges(n, d) })
 	}
 	f.mu.Lock()
-	delete(f.orphans, id)
+	f.orphans.remove(d)
 	f.mu.Unlock()
 	return d.Discard()
 }

@@ -5,10 +5,13 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"allasfs/cache/powercut"
 	"allasfs/s3"
 	"allasfs/s3/s3test"
 )
@@ -287,12 +290,30 @@ func TestSaveIsWholeOrNothing(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	w.srv.PutObject("data", "f", data, nil)
+	var during []os.DirEntry
+	var once sync.Once
+	w.srv.Fault(func(r s3test.Request) *s3test.Fault {
+		if r.Op == "GetObject" {
+			once.Do(func() { during, _ = os.ReadDir(dir) })
+		}
+		return nil
+	})
 	w.ok(w.f.RecoverSave(t.Context(), id, dir+"/saved"))
+	if len(during) != 1 || !strings.HasPrefix(during[0].Name(), PartOfSave(id)) {
+		t.Errorf("while it was saved: %v", during)
+	}
 	copy(data, "changed")
 	if readLocal(t, dir+"/saved") != string(data) {
 		t.Error("other bytes were saved")
 	}
 	w.wantErr(w.f.RecoverSave(t.Context(), id, dir+"/saved"), os.ErrExist)
+	disk := powercut.New(t)
+	long := "/" + strings.Repeat("s", 255)
+	w.ok(w.f.RecoverSave(t.Context(), id, disk.Mount()+long))
+	disk.Cut(nil)
+	if readLocal(t, disk.Mount()+long) != string(data) {
+		t.Error("what a power cut left is something else")
+	}
 	if left := must[[]os.DirEntry](t)(os.ReadDir(dir)); len(left) != 1 {
 		t.Errorf("left: %v", left)
 	}

@@ -76,7 +76,7 @@ func (f *FS) removeFile(ctx context.Context, n *node) error {
 		stored = is.ETag != ""
 	}
 	if err == nil && stored {
-		err = f.settleCopies(ctx, bucket, isKey(key))
+		err = f.beforeGone(ctx, bucket, key, nil)
 		f.persistEnds()
 		if err == nil && !f.deleteLater(n, bucket, key) {
 			err = f.o.Store.Delete(ctx, bucket, key)

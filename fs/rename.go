@@ -77,6 +77,7 @@ func (f *FS) rename(ctx context.Context, parent uint64, nm string, newParent uin
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			touch(from.dir, to.dir)
+			src.tells = true
 		}
 		return err
 	})
@@ -192,7 +193,7 @@ func (f *FS) moveFile(ctx context.Context, src, dst *node, from, to spot) error 
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.settleCopies(ctx, v.Bucket, isKey(v.Key)), f.settleCopies(ctx, to.at.bucket, isKey(to.key)))
+	err = errors.Join(f.beforeGone(ctx, v.Bucket, v.Key, nil), f.beforeGone(ctx, to.at.bucket, to.key, nil))
 	if err == nil {
 		defer f.notingMove(src, to)()
 		err = f.copyOver(ctx, v, dst, to, opts, &now)
@@ -240,7 +241,7 @@ func (f *FS) copyOver(ctx context.Context, v s3.Version, dst *node, to spot, opt
 			return err
 		}
 	}
-	if *now, err = f.o.Store.Copy(ctx, v, to.at.bucket, to.key, opts); err != nil {
+	if *now, err = f.copyObject(ctx, v, to.at.bucket, to.key, opts); err != nil {
 		undo()
 	}
 	return err

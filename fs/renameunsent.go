@@ -47,7 +47,7 @@ func (f *FS) moveUnsent(ctx context.Context, src, dst *node, from, to spot) (don
 			return false, err
 		}
 	}
-	f.inherit(ctx, d, f.leftFor(to.at.bucket, to.key), true)
+	f.inherit(ctx, d, f.keptFor(to.at.bucket, to.key), true)
 	letGo, err := f.supersedeBoth(ctx, from, to)
 	if err == nil {
 		if err = f.retarget(src, dst, d, to); err != nil {

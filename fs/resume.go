@@ -289,7 +289,7 @@ func (m *dirMove) drop() {
 func (f *FS) retargetLeft(i moveIntent) {
 	f.mu.Lock()
 	var left []*cache.Draft
-	for _, d := range f.orphans {
+	for _, d := range f.orphans.byID {
 		if t := d.Target(); t.Bucket == i.Bucket && strings.HasPrefix(t.Key, i.Prefix) {
 			left = append(left, d)
 		}
@@ -302,10 +302,31 @@ func (f *FS) retargetLeft(i moveIntent) {
 	for _, d := range left {
 		t := d.Target()
 		t.Bucket, t.Key = i.ToBucket, i.ToPrefix+t.Key[len(i.Prefix):]
-		if err := d.SetTarget(t); err != nil && !errors.Is(err, os.ErrClosed) {
+		if err := f.retargetOrphan(d, t); err != nil && !errors.Is(err, os.ErrClosed) {
 			f.log.Error("journal of a draft", "bucket", t.Bucket, "key", t.Key, "err", err)
 		}
 	}
+}
+
+// retargetOrphan lets a draft that no node holds go to another key; it is found by both meanwhile.
+func (f *FS) retargetOrphan(d *cache.Draft, t cache.Target) error {
+	was, now := targetOf(d), objectName{t.Bucket, t.Key}
+	f.mu.Lock()
+	if f.orphans.holds(d) {
+		f.orphans.show(d, now)
+	}
+	f.mu.Unlock()
+	err := d.SetTarget(t)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gone := !f.orphans.holds(d)
+	if gone || err == nil {
+		f.orphans.hide(d, was)
+	}
+	if gone || err != nil {
+		f.orphans.hide(d, now)
+	}
+	return err
 }
 
 // changedBehind lets names whose objects were changed behind the nodes' back be looked up anew, but not those that have changes of their own.

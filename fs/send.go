@@ -120,7 +120,7 @@ func (f *FS) sendNode(ctx context.Context, n *node) error {
 		_, err = f.supersede(ctx, bucket, key)
 	}
 	if err == nil && o.exists {
-		err = f.settleCopies(ctx, bucket, isKey(key))
+		err = f.beforeGone(ctx, bucket, key, nil)
 	}
 	var sent s3.Object
 	if err == nil {
@@ -309,7 +309,7 @@ func (f *FS) store(ctx context.Context, d *cache.Draft, path string, o s3.PutOpt
 	parts := plan(pieces, size, b.ETag != "" && base.PartCopyable())
 	switch {
 	case len(parts) == 1 && parts[0].copy && parts[0].baseOff == 0 && parts[0].n == b.Size && o.IfMatch == b.ETag:
-		return f.o.Store.Copy(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
+		return f.copyObject(ctx, base, t.Bucket, t.Key, s3.CopyOptions{Replace: true, ContentType: a.ContentType, Meta: a.Meta})
 	case len(parts) == 1 && !parts[0].copy:
 		turns := f.parts
 		if size <= smallFile {

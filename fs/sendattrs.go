@@ -58,7 +58,7 @@ func (f *FS) sendAttrsNow(ctx context.Context, n *node) error {
 
 // replaceAttrs makes at the attributes of v, which are all that it has: a copy onto itself, as long as v is what is there.
 func (f *FS) replaceAttrs(ctx context.Context, v s3.Version, at knownAttrs) (s3.Object, error) {
-	return f.o.Store.Copy(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
+	return f.copyObject(ctx, v, v.Bucket, v.Key, s3.CopyOptions{Brief: true, Replace: true, ContentType: at.contentType, Meta: at.encode()})
 }
 
 // isFinal tells the store's answers that trying again does not change: another version is there, none is, or it is not allowed.

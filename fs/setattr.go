@@ -77,7 +77,14 @@ func (f *FS) Setattr(ctx context.Context, id uint64, h *Handle, c Change) (Attr,
 func (f *FS) setOthers(n *node, c Change) (a Attr, unsent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.isEcho(n, c) {
+	echo := f.isEcho(n, c)
+	if c.Mtime != nil {
+		n.tells = false
+		if c.Mtime.UnixNano() != n.told {
+			n.told = 0
+		}
+	}
+	if echo {
 		if !c.DropSetID {
 			return f.attrOf(n), false
 		}
@@ -105,10 +112,36 @@ func (f *FS) sendLater(n *node) bool {
 	return true
 }
 
-// isEcho tells whether c is but the kernel's own idea of when a change of size happened that is in the store already; needs f.mu.
+// apart is by how much less two times are one, where the kernel and this side each have noted when something happened.
+const apart = time.Second
+
+// isEcho tells whether c is but the kernel's own idea of n's mtime: of when a change of size happened that is in the store already, or, as it tells after
+// a rename, of before a change that it does not know of. Needs f.mu.
 func (f *FS) isEcho(n *node, c Change) bool {
-	const apart = time.Second
-	return f.o.KernelWrites && c.Mtime != nil && c == (Change{Size: c.Size, Mtime: c.Mtime, DropSetID: c.DropSetID}) && n.draft == nil && c.Mtime.Sub(n.at.mtime).Abs() < apart
+	if !f.o.KernelWrites || c.Mtime == nil || c != (Change{Size: c.Size, Mtime: c.Mtime, Guessed: true, DropSetID: c.DropSetID}) {
+		return false
+	}
+	if n.tells && c.Mtime.UnixNano() == n.told {
+		return true
+	}
+	return n.draft == nil && c.Mtime.Sub(f.attrOf(n).Mtime).Abs() < apart
+}
+
+// mtimeMoves is for a change of n's mtime that the kernel does not follow, before it happens: where it collects writes, it goes on with what it has.
+func (f *FS) mtimeMoves(n *node) {
+	if !f.o.KernelWrites {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keepTold(n)
+}
+
+// keepTold notes which mtime the kernel has of n; needs f.mu.
+func (f *FS) keepTold(n *node) {
+	if f.o.KernelWrites && n.told == 0 && n.refs > 0 {
+		n.told = f.attrOf(n).Mtime.UnixNano()
+	}
 }
 
 func (f *FS) setSize(ctx context.Context, n *node, h *Handle, size int64) error {

@@ -94,7 +94,7 @@ func (f *FS) Status() Status {
 			s.Drafts = append(s.Drafts, d)
 		}
 	}
-	for _, d := range f.orphans {
+	for _, d := range f.orphans.byID {
 		s.Drafts = append(s.Drafts, f.draftState(d))
 	}
 	slices.SortFunc(s.Uploads, func(a, b UploadState) int { return cmp.Compare(a.Path, b.Path) })

@@ -15,19 +15,28 @@ import (
 // removed or renamed: sent later, it would bring back bytes that are older than that. What is on its way already is waited for. Needs nothing but the
 // tree's gate, shared. undo lets them go out again, for when the key stays as it is.
 func (f *FS) supersede(ctx context.Context, bucket, key string) (undo func(), err error) {
-	old := f.leftFor(bucket, key)
-	whys := make([]string, len(old))
-	for i, d := range old {
-		_, whys[i] = d.State()
+	f.mu.Lock()
+	var old []waiting
+	for _, d := range f.waitingFor(bucket, key) {
+		_, why := d.State()
+		old = append(old, waiting{d, why, f.behind[d]})
 	}
-	undo = func() { f.letGo(old, whys) }
-	for _, d := range old {
-		if err := f.supersedeOne(ctx, d); err != nil {
+	f.mu.Unlock()
+	undo = func() { f.letGo(old) }
+	for _, o := range old {
+		if err := f.supersedeOne(ctx, o.d); err != nil {
 			undo()
 			return func() {}, err
 		}
 	}
 	return undo, nil
+}
+
+// waiting is a draft that waits to be sent and that no node holds.
+type waiting struct {
+	d      *cache.Draft
+	why    string // it had not been sent before
+	behind *node  // the file that it waits for; nil = none
 }
 
 // supersededWhy is why what an earlier mount left is not sent any more.
@@ -51,16 +60,19 @@ func (f *FS) supersedeOne(ctx context.Context, d *cache.Draft) error {
 			}
 		}
 		if state, _ := d.State(); gone || state != cache.StateClosed {
+			f.mu.Lock()
+			delete(f.behind, d)
+			f.mu.Unlock()
 			return nil
 		}
 	}
 }
 
-// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. With sync it is durable.
-func (f *FS) olderStays(d *cache.Draft, sync bool) error {
+// olderStays is supersede for a file that is not going to be sent by itself, but was closed, as draft d; nothing is waited for. It is durable.
+func (f *FS) olderStays(d *cache.Draft) error {
 	for _, o := range f.leftFor(d.Target().Bucket, d.Target().Key) {
 		err := o.SetState(cache.StateConflict, supersededWhy)
-		if err == nil && sync {
+		if err == nil {
 			err = o.Persist()
 		}
 		if err != nil && !errors.Is(err, os.ErrClosed) {
@@ -91,12 +103,16 @@ func (f *FS) leftFor(bucket, key string) []*cache.Draft {
 	return f.waitingFor(bucket, key)
 }
 
+// keptFor are the drafts of a key that no node holds, whatever becomes of them.
+func (f *FS) keptFor(bucket, key string) []*cache.Draft {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.orphans.of(bucket, key)
+}
+
 // waitingFor is leftFor that needs f.mu.
 func (f *FS) waitingFor(bucket, key string) (left []*cache.Draft) {
-	for _, d := range f.orphans {
-		if t := d.Target(); t.Bucket != bucket || t.Key != key {
-			continue
-		}
+	for _, d := range f.orphans.of(bucket, key) {
 		if state, _ := d.State(); state == cache.StateClosed {
 			left = append(left, d)
 		}
@@ -104,16 +120,19 @@ func (f *FS) waitingFor(bucket, key string) (left []*cache.Draft) {
 	return left
 }
 
-// letGo takes back what supersede did to drafts; whys is why each had not been sent before.
-func (f *FS) letGo(drafts []*cache.Draft, whys []string) {
-	for i, d := range drafts {
-		err := d.SetState(cache.StateClosed, whys[i])
+// letGo takes back what supersede did.
+func (f *FS) letGo(all []waiting) {
+	for _, w := range all {
+		err := w.d.SetState(cache.StateClosed, w.why)
 		if err != nil && !errors.Is(err, os.ErrClosed) {
-			f.log.Error("journal of a draft", "bucket", d.Target().Bucket, "key", d.Target().Key, "err", err)
+			f.log.Error("journal of a draft", "bucket", w.d.Target().Bucket, "key", w.d.Target().Key, "err", err)
 		}
 		f.mu.Lock()
-		if f.orphans[d.ID()] == d {
-			f.enqueueLeft(d)
+		if f.orphans.holds(w.d) {
+			if w.behind != nil {
+				f.behind[w.d] = w.behind
+			}
+			f.enqueueLeft(w.d)
 		}
 		f.mu.Unlock()
 	}
@@ -124,7 +143,7 @@ func (f *FS) orphanGoes(d *cache.Draft, asked bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	state, _ := d.State()
-	if f.orphans[d.ID()] != d || !asked && (state != cache.StateClosed || f.isBehind(d)) {
+	if !f.orphans.holds(d) || !asked && (state != cache.StateClosed || f.isBehind(d)) {
 		return false
 	}
 	if op := f.resends[d.ID()]; op != nil {
@@ -138,9 +157,8 @@ func (f *FS) goingTo(bucket, key string) *sendOp {
 	if len(f.resends) == 0 {
 		return nil
 	}
-	for _, d := range f.orphans {
-		t := d.Target()
-		if op := f.resends[d.ID()]; op != nil && op.going && t.Bucket == bucket && t.Key == key {
+	for _, d := range f.orphans.of(bucket, key) {
+		if op := f.resends[d.ID()]; op != nil && op.going {
 			return op
 		}
 	}
@@ -150,7 +168,7 @@ func (f *FS) goingTo(bucket, key string) *sendOp {
 // stayBehind lets what waits to be sent to n's key wait until n, which has got a draft, is sent and it is superseded, or n's changes are dropped and it goes. Sent
 // between the two it would be another version than the one that n's draft was made from. Needs f.mu.
 func (f *FS) stayBehind(n *node) {
-	if n.parent == nil || len(f.orphans) == 0 {
+	if n.parent == nil || len(f.orphans.byID) == 0 {
 		return
 	}
 	for _, d := range f.waitingFor(f.keyOf(n)) {
@@ -223,7 +241,7 @@ func (f *FS) leftFirst(ctx context.Context, bucket, key string) {
 func (f *FS) leftOfNode(ctx context.Context, id uint64) {
 	f.mu.Lock()
 	n := f.nodes[id]
-	if n == nil || n.kind == kindDir || n.parent == nil || len(f.orphans) == 0 {
+	if n == nil || n.kind == kindDir || n.parent == nil || len(f.orphans.byID) == 0 {
 		f.mu.Unlock()
 		return
 	}
@@ -236,7 +254,7 @@ func (f *FS) leftOfNode(ctx context.Context, id uint64) {
 func (f *FS) leftOfName(ctx context.Context, parent uint64, nm string) {
 	f.mu.Lock()
 	d, err := f.directory(parent)
-	if err != nil || len(f.orphans) == 0 {
+	if err != nil || len(f.orphans.byID) == 0 {
 		f.mu.Unlock()
 		return
 	}
@@ -252,7 +270,7 @@ func (f *FS) orphanSent(d *cache.Draft, o s3.Object) {
 	t := d.Target()
 	path, shown := f.pathOfKey(t.Bucket, t.Key)
 	f.mu.Lock()
-	delete(f.orphans, d.ID())
+	f.orphans.remove(d)
 	f.sentFiles, f.sentBytes = f.sentFiles+1, f.sentBytes+d.Size()
 	f.leftSent[objectName{t.Bucket, t.Key}] = time.Now()
 	var newer *cache.Draft // a person had it sent while that waited

@@ -23,7 +23,7 @@ func (w *world) leftOver(name, data string, change ...func(*Options)) *cache.Dra
 	w.start(change...)
 	w.f.mu.Lock()
 	defer w.f.mu.Unlock()
-	for _, d := range w.f.orphans {
+	for _, d := range w.f.orphans.byID {
 		return d
 	}
 	w.t.Fatal("nothing was left")

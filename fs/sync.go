@@ -68,7 +68,7 @@ func (f *FS) syncFiles(ctx context.Context, path string) error {
 // orphan takes n's draft, which cannot be sent, from it; whose close did not wait for that has yet to be told. Needs f.mu.
 func (f *FS) orphan(n *node, d *cache.Draft) {
 	n.draft = nil
-	f.orphans[d.ID()] = d
+	f.orphans.add(d)
 	if n.queued != nil {
 		f.unseen[d.ID()] = struct{}{}
 	}
@@ -79,7 +79,7 @@ func (f *FS) untold(path string) error {
 	f.mu.Lock()
 	var of []*cache.Draft
 	for id := range f.unseen {
-		if d := f.orphans[id]; d != nil {
+		if d := f.orphans.byID[id]; d != nil {
 			of = append(of, d)
 		} else {
 			delete(f.unseen, id)
@@ -151,7 +151,7 @@ func (f *FS) queueState() QueueState {
 			add(n.draft)
 		}
 	}
-	for _, d := range f.orphans {
+	for _, d := range f.orphans.byID {
 		if state, _ := d.State(); state == cache.StateClosed {
 			add(d)
 		}

@@ -67,26 +67,27 @@ func (f *FS) lose(n *node, off, size int64, err error) {
 		f.torn[n] = t
 	}
 	t.lost = withSpan(t.lost, cache.Span{Off: off, End: off + size})
-	d, queued := n.draft, n.queued != nil
+	d := n.draft
 	f.mu.Unlock()
 	if d != nil {
-		f.journalTear(t, d, queued)
+		f.journalTear(t, d)
 	}
 }
 
-// journalTear writes down that d is of a torn file, and with sync makes that durable, as d is; node.drafting is held.
-func (f *FS) journalTear(t *tear, d *cache.Draft, sync bool) {
+// journalTear writes down that d is of a torn file, and makes that durable where d is closed, and so may be durable itself; node.drafting is held.
+func (f *FS) journalTear(t *tear, d *cache.Draft) {
 	if t.of == d {
 		return
 	}
 	t.of = d
 	t.was, _ = d.State()
+	closed := t.was == cache.StateClosed
 	var err error
-	if t.was == cache.StateClosed {
-		err = f.olderStays(d, sync)
+	if closed {
+		err = f.olderStays(d)
 	}
 	err = errors.Join(err, d.SetState(cache.StateConflict, plain(t.err)))
-	if sync {
+	if closed {
 		err = errors.Join(err, d.Persist())
 	}
 	if err != nil {

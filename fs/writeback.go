@@ -65,8 +65,16 @@ func (f *FS) toJournal(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+	return f.journalled(n, d, gen)
+}
+
+// journalled lets n's draft d, which is in the journal as it was at gen, go out, unless it has lost a write since.
+func (f *FS) journalled(n *node, d *cache.Draft, gen uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.tear(n); err != nil {
+		return err
+	}
 	if n.draft == d && !n.unlinked {
 		f.enqueue(n, gen, d.Size())
 	}
@@ -151,15 +159,12 @@ func (f *FS) StateOf(id uint64) (state, errText string) {
 func (f *FS) stateOfKept(n *node) (state, errText string) {
 	if n.parent != nil {
 		bucket, key := f.keyOf(n)
-		for id, d := range f.orphans {
-			if t := d.Target(); t.Bucket != bucket || t.Key != key {
-				continue
-			}
+		for _, d := range f.orphans.of(bucket, key) {
 			s, why := d.State()
 			switch {
 			case s == cache.StateConflict:
 				return stateConflict, why
-			case f.resends[id] != nil:
+			case f.resends[d.ID()] != nil:
 				return stateUploading, why
 			case s == cache.StateClosed && why == "":
 				return stateQueued, ""

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"allasfs/rapidtest"
 	"allasfs/s3/s3test"
 )
 
@@ -383,8 +384,7 @@ func TestQueuedFilesNeedNoMarker(t *testing.T) {
 func TestModelWriteBack(t *testing.T) {
 	for name, change := range map[string]func(*Options){"soon": func(o *Options) { o.WriteBack, o.QueueAfter = true, time.Millisecond }, "later": later} {
 		t.Run(name, func(t *testing.T) {
-			s3test.Checks(t, 25)
-			rapid.Check(t, func(rt *rapid.T) {
+			rapidtest.Check(t, 25, func(rt *rapid.T) {
 				x := &machine{m: model{keys: map[string][]byte{}}, change: change}
 				x.w = newWorld(t, x.options)
 				defer x.w.stop()

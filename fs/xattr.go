@@ -222,6 +222,7 @@ func (f *FS) setEdit(n *node, name string, flags uint32, e edit) (unsent bool, e
 	if n.obj.exists && !n.at.known { // it became another version meanwhile
 		return false, syscall.ESTALE
 	}
+	n.tells = true
 	was, has := n.at.user()[name]
 	switch {
 	case has && flags&xattrCreate != 0:

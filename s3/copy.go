@@ -145,6 +145,12 @@ func (c *Client) copyByParts(ctx context.Context, r *request, src Version, o Cop
 	if err != nil {
 		return Object{}, err
 	}
+	tell := func(open bool) {
+		if o.Upload != nil {
+			o.Upload(id, open)
+		}
+	}
+	tell(true)
 	parts, err := c.copyParts(ctx, r, id, src)
 	if err == nil {
 		err = c.unchanged(ctx, r, src)
@@ -155,8 +161,11 @@ func (c *Client) copyByParts(ctx context.Context, r *request, src Version, o Cop
 	}
 	if err != nil {
 		// The caller's context may be why it failed; the retry policy bounds this call.
-		err = errors.Join(err, c.Abort(context.WithoutCancel(ctx), r.bucket, r.key, id))
+		if aerr := c.Abort(context.WithoutCancel(ctx), r.bucket, r.key, id); aerr != nil && !errors.Is(aerr, os.ErrNotExist) {
+			return made, errors.Join(err, aerr)
+		}
 	}
+	tell(false)
 	return made, err
 }
 

@@ -104,6 +104,10 @@ type CopyOptions struct {
 	ContentType string
 	Meta        map[string]string
 	Brief       bool // the copy as the answer tells it, without content type and metadata, and without a HEAD where the ETag told is the source's
+
+	// Upload is told, if it is not nil, of the multipart upload by which a copy is made in parts: when it is there (open), and when it is no more. One that was
+	// not ended, because its abort failed, is left to who is told.
+	Upload func(id string, open bool)
 }
 
 // Part is one stored part of a multipart upload.

@@ -84,7 +84,7 @@ func TestSaveTellsHowFarItIs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "copy")
 	look := savedOf(c, "2", file)
 	wantLines(t, look, false)
-	fatal(t, os.WriteFile(file, []byte("12345"), 0o600))
+	fatal(t, os.WriteFile(filepath.Join(filepath.Dir(file), fs.PartOfSave("2")+"77"), []byte("12345"), 0o600))
 	wantLines(t, look, true, "[###############               ] 5 B of 10 B saved (50 %)")
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -91,12 +92,26 @@ func savedOf(c *control.Client, id, file string) look {
 			return nil, err
 		}
 		i := slices.IndexFunc(report.Status.Drafts, func(d fs.DraftState) bool { return d.ID == id })
-		fi, err := os.Stat(file)
-		if i < 0 || err != nil {
-			return nil, nil // not begun
+		size, begun := savedSize(id, file)
+		if i < 0 || !begun {
+			return nil, nil
 		}
-		return []string{barLine(wide, "saved", fi.Size(), report.Status.Drafts[i].Size)}, nil
+		return []string{barLine(wide, "saved", size, report.Status.Drafts[i].Size)}, nil
 	}
+}
+
+// savedSize is how many bytes of the kept file id are in what becomes the local file.
+func savedSize(id, file string) (size int64, begun bool) {
+	entries, _ := os.ReadDir(filepath.Dir(file)) // a folder that cannot be listed shows no progress
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), fs.PartOfSave(id)) {
+			continue
+		}
+		if fi, err := e.Info(); err == nil {
+			size, begun = max(size, fi.Size()), true
+		}
+	}
+	return size, begun
 }
 
 // chosen are the numbers of the kept files that word stands for.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"allasfs/cmd/allasfs/internal/exit"
+	"allasfs/rapidtest"
 )
 
 func TestParseSource(t *testing.T) {
@@ -52,7 +53,7 @@ func TestParseSourceRefuses(t *testing.T) {
 
 // What is shown of a source can be given again.
 func TestSourceReadsBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		in := rapid.StringMatching(`([a-z_0-9]{0,4}:)?[a-zA-Z0-9._-]{0,4}(/[a:./ ]{0,6})?`).Draw(t, "source")
 		s, err := parseSource(in)
 		if err != nil {

@@ -111,7 +111,8 @@ func changeOf(in *fuse.SetAttrIn) fs.Change {
 		c.GID = &gid
 	}
 	if t, ok := in.GetMTime(); ok {
-		c.Mtime = &t
+		_, both := in.GetATime() // of which the kernel has no idea of its own
+		c.Mtime, c.Guessed = &t, !both
 	}
 	c.DropSetID = in.Valid&fuse.FATTR_KILL_SUIDGID != 0 || c.UID != nil || c.GID != nil
 	return c

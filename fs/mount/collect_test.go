@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func kernelWrites(o *setup) { o.fs.KernelWrites = true }
@@ -50,6 +52,7 @@ func TestCollectedWritesBeside(t *testing.T) {
 	m.put("f", "one")
 	ino := func() uint64 { return must[os.FileInfo](t)(os.Stat(m.path("f"))).Sys().(*syscall.Stat_t).Ino }
 	before := ino()
+	defer m.known(t, "f")()
 	m.wantFile("f", "one")
 	m.put("f", "another, longer")
 	time.Sleep(2100 * time.Millisecond)
@@ -61,8 +64,16 @@ func TestCollectedWritesBeside(t *testing.T) {
 		t.Error("it is the same inode, whose size the kernel would not believe")
 	}
 	after := ino()
+	defer m.known(t, "f")()
 	time.Sleep(2100 * time.Millisecond)
 	if ino() != after {
 		t.Error("another inode though nothing changed")
 	}
+}
+
+// known lets the kernel not forget a file, which is not open by that, until the function that it returns is called.
+func (m *mounted) known(t *testing.T, name string) (end func()) {
+	t.Helper()
+	fd := must[int](t)(unix.Open(m.path(name), unix.O_PATH|unix.O_CLOEXEC, 0))
+	return func() { _ = unix.Close(fd) }
 }

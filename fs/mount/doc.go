@@ -32,7 +32,7 @@
 //     answers by itself, and knows no holes;
 //   - it reads a page before it changes a part of it, though the program asked for no byte. So a file that has bytes in the store is opened for writing
 //     with FOPEN_DIRECT_IO, where writes come at once as ever, unless another handle to read and write, and so perhaps a mapping, is there. These do not move the mtime that the kernel shows: stat(2) tells the new one once the kernel
-//     forgot the file;
+//     forgot the file, and what the kernel tells of the old one meanwhile, at a rename say, is no change (allasfs/fs);
 //   - it reads by handles that are open for writing alone, and knows itself where appended bytes go: files are opened O_RDWR, without O_APPEND;
 //   - it sends the time of the last write when it writes pages out, and with each change of size: one that is but its idea of a change that is stored
 //     already is no change of attributes;

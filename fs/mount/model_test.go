@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/s3/s3test"
+	"allasfs/rapidtest"
 )
 
 // model is what a bucket holds. Directories are those that files lie in; empty ones may come and go.
@@ -42,17 +42,23 @@ func (m model) underFile(path string) bool {
 type machine struct {
 	m     *mounted
 	files model
+	attrs map[string]fileAttrs // of files; without an entry they are as they are made
+	late  bool                 // some were changed and may not be in the store yet: another client's change would not show
 }
 
 // path draws a path of up to three names from an alphabet whose '-' sorts before the slash.
 func (x *machine) path(t *rapid.T) string {
-	if len(x.files) > 0 && rapid.Bool().Draw(t, "there") {
+	if len(x.files) > 0 && rapid.IntRange(0, 3).Draw(t, "there") > 0 {
 		return rapid.SampledFrom(slices.Sorted(maps.Keys(x.files))).Draw(t, "path")
 	}
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "a-", "aa"}), 1, 3).Draw(t, "names"), "/")
 }
 
+// data draws bytes that are a file's already half of the time: the same ETag at another time, or under another name.
 func data(t *rapid.T) string {
+	if rapid.Bool().Draw(t, "few") {
+		return rapid.SampledFrom([]string{"", "x", "xy"}).Draw(t, "data")
+	}
 	return rapid.StringOfN(rapid.RuneFrom([]rune("xyz")), 0, 30, -1).Draw(t, "data")
 }
 
@@ -94,6 +100,9 @@ func (x *machine) write(t *rapid.T) {
 		fail(t, "write %s: %v", path, err)
 	}
 	old := x.files[path]
+	if text != "" || flags == os.O_TRUNC {
+		x.setTime(path, timeNew)
+	}
 	switch flags {
 	case os.O_TRUNC:
 		x.files[path] = text
@@ -112,6 +121,7 @@ func (x *machine) truncate(t *rapid.T) {
 		fail(t, "truncate %s: %v", path, err)
 	}
 	if file {
+		x.setTime(path, timeUnknown) // to the size that it has: some kernels tell a time
 		x.files[path] = (old + strings.Repeat("\x00", 40))[:size]
 	}
 }
@@ -122,7 +132,7 @@ func (x *machine) remove(t *rapid.T) {
 	if err := syscall.Unlink(x.m.path(path)); file != (err == nil) {
 		fail(t, "unlink %s: %v", path, err)
 	}
-	delete(x.files, path)
+	x.drop(path)
 }
 
 func (x *machine) rmdir(t *rapid.T) {
@@ -134,7 +144,7 @@ func (x *machine) rmdir(t *rapid.T) {
 
 func (x *machine) rename(t *rapid.T) {
 	from, to := x.path(t), x.path(t)
-	text, file := x.files[from]
+	_, file := x.files[from]
 	if from == to || x.files.underFile(to) || x.files.isDir(to) || x.emptyDir(to) || strings.HasPrefix(to+"/", from+"/") || strings.HasPrefix(from+"/", to+"/") {
 		return // POSIX's refusals are tested one by one
 	}
@@ -149,14 +159,12 @@ func (x *machine) rename(t *rapid.T) {
 		fail(t, "rename %s to %s: %v", from, to, err)
 	}
 	if file {
-		delete(x.files, from)
-		x.files[to] = text
+		x.moveFile(from, to)
 		return
 	}
-	for p, text := range maps.Clone(x.files) {
+	for p := range maps.Clone(x.files) {
 		if rest, in := strings.CutPrefix(p, from+"/"); in {
-			delete(x.files, p)
-			x.files[to+"/"+rest] = text
+			x.moveFile(p, to+"/"+rest)
 		}
 	}
 }
@@ -167,15 +175,18 @@ func (x *machine) otherPut(t *rapid.T) {
 	if x.files.underFile(path) || x.files.isDir(path) || x.emptyDir(path) {
 		return // a file beside a directory of its name: tested by itself
 	}
+	x.settle(t)
 	x.m.put(path, text)
+	x.drop(path)
 	x.files[path] = text
 }
 
 func (x *machine) otherDelete(t *rapid.T) {
 	path := x.path(t)
 	if _, file := x.files[path]; file {
+		x.settle(t)
 		x.m.remove(path)
-		delete(x.files, path)
+		x.drop(path)
 	}
 }
 
@@ -194,8 +205,9 @@ func (x *machine) check(t *rapid.T) {
 		if err != nil || fi.Size() != int64(len(text)) {
 			return fmt.Errorf("stat %s: size %d, read %d bytes, %v", path, fi.Size(), len(text), err)
 		}
-		seen[strings.TrimPrefix(path, x.m.dir+"/")] = string(text)
-		return nil
+		rel := strings.TrimPrefix(path, x.m.dir+"/")
+		seen[rel] = string(text)
+		return x.checkShown(rel, fi)
 	})
 	if err != nil {
 		fail(t, "walk: %v\nlogged:\n%s\nthe last requests:%s", err, x.m.log.String(), x.lastRequests(20))
@@ -207,6 +219,10 @@ func (x *machine) check(t *rapid.T) {
 		if got, err := x.m.object(p); err != nil || got != text {
 			fail(t, "object %s: %q, %v; want %q", p, got, err, text)
 		}
+	}
+	if rapid.Bool().Draw(t, "sync") {
+		x.sync(t)
+		x.checkStored(t)
 	}
 }
 
@@ -228,13 +244,12 @@ func TestModelOfAPart(t *testing.T) {
 
 // checkModel takes random steps through the mount and of another client, and compares everything after each.
 func checkModel(t *testing.T, m *mounted, checks int) {
-	s3test.Checks(t, checks)
-	rapid.Check(t, func(rt *rapid.T) {
+	rapidtest.Check(t, checks, func(rt *rapid.T) {
 		m.s3.ResetCounts()
-		x := &machine{m: m, files: model{}}
+		x := &machine{m: m, files: model{}, attrs: map[string]fileAttrs{}}
 		x.clear(rt)
 		rt.Repeat(map[string]func(*rapid.T){
-			"write": x.write, "truncate": x.truncate, "remove": x.remove, "rmdir": x.rmdir, "rename": x.rename,
+			"write": x.write, "truncate": x.truncate, "remove": x.remove, "rmdir": x.rmdir, "rename": x.rename, "chmod": x.chmod, "touch": x.touch,
 			"otherPut": x.otherPut, "otherDelete": x.otherDelete, "": x.check,
 		})
 		_ = m.fs.Sync(t.Context()) // settles directories that were taken away; what is gone cannot be

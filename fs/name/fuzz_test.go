@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"allasfs/rapidtest"
 )
 
 // FuzzEncode: whatever the element, its names are names, and lead back to it.
@@ -91,7 +93,7 @@ func elements() *rapid.Generator[string] {
 }
 
 func TestNoCollision(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		a, b := elements().Draw(t, "a"), elements().Draw(t, "b")
 		if rapid.Bool().Draw(t, "related") {
 			b = a + b
@@ -109,7 +111,7 @@ func TestNoCollision(t *testing.T) {
 
 // TestTree draws the names of one directory's elements as a listing shows them, and walks it: each element is found once, where Encode says.
 func TestTree(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapidtest.Check(t, 100, func(t *rapid.T) {
 		elems := rapid.SliceOfNDistinct(elements(), 1, 8, rapid.ID[string]).Draw(t, "elems")
 		found := map[string]int{}
 		walk(t, "", "", elems, found)
