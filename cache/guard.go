@@ -79,13 +79,40 @@ func (gs *guards) start(c *Cache) error {
 	return nil
 }
 
-// noGuard makes EOPNOTSUPP of what a kernel, a user or a disk answers that cannot do it.
+// Unguarded says in words why files cannot be guarded here. It is syscall.EOPNOTSUPP.
+type Unguarded string
+
+func (u Unguarded) Error() string { return string(u) }
+
+// Is implements the interface of errors.Is.
+func (u Unguarded) Is(target error) bool { return target == syscall.EOPNOTSUPP }
+
+// noGuard makes Unguarded of what a kernel, a user or a disk answers that cannot do it.
 func noGuard(err error) error {
 	switch {
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EXDEV):
-		return errors.Join(unix.EOPNOTSUPP, err)
+	case errors.Is(err, unix.EPERM):
+		return Unguarded("only root may")
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+		return Unguarded("the kernel cannot guard files (Linux 6.14 can)")
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EXDEV):
+		return Unguarded("files cannot be guarded on the file system of the cache folder (ext4, xfs and btrfs can)")
 	}
 	return err
+}
+
+// CanLend is nil where Draft.Direct can lend files, else the error tells why not: Unguarded, or what went wrong.
+func (c *Cache) CanLend() error {
+	f, err := os.OpenFile(c.folder.path(draftsDir), os.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cache: %w", noGuard(err))
+	}
+	defer f.Close()
+	g, err := c.guard(f, func(Access) syscall.Errno { return 0 })
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	g.end()
+	return nil
 }
 
 // set marks the file, or takes the mark away.

@@ -74,9 +74,16 @@ func (h *Handle) lendable(least int64) bool {
 	return !h.sends && !n.inPlace && n.kind == kindFile && n.draft == nil && n.obj.exists && n.obj.size >= least
 }
 
-// Passthrough tells how a mount's large files were opened: see package mount.
+// Passthrough tells how a mount's files were opened: see package mount.
 type Passthrough struct {
-	Opens    int64  `json:"opens"`         // files that the kernel reads past the daemon
-	ByDaemon int64  `json:"by_daemon"`     // those that it could read so, were they whole in the cache or not open by way of the daemon already
-	Off      string `json:"off,omitempty"` // why nothing is read so (any more), "" = it is; then nothing is counted
+	Opens    int64         `json:"opens"`            // large files that the kernel reads past the daemon
+	ByDaemon int64         `json:"by_daemon"`        // those that it could read so, were they whole in the cache or not open by way of the daemon already
+	Off      string        `json:"off,omitempty"`    // why nothing is read so (any more), "" = it is; then nothing is counted
+	Writes   *DirectWrites `json:"writes,omitempty"` // nil where new files are not to be written past the daemon
+}
+
+// DirectWrites tells how it goes with new files that the kernel is to write past the daemon.
+type DirectWrites struct {
+	Opens int64  `json:"opens"`         // of files that it writes so
+	Off   string `json:"off,omitempty"` // why it writes none so (any more), "" = it may
 }

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -38,7 +39,7 @@ const (
 // alone, for writing alone: a mapping could write to it without a word. A file that is lent already, because it is mapped, is lent again. The caller closes what it gets.
 func (h *Handle) BackingToWrite(seen bool) *Backing {
 	f, n := h.f, h.n
-	if f.o.DirectFrom == 0 || f.o.WriteBack || f.o.KernelWrites || f.o.ReadOnly {
+	if f.o.DirectFrom == 0 || f.o.ReadOnly {
 		return nil
 	}
 	n.drafting.Lock()
@@ -50,7 +51,7 @@ func (h *Handle) BackingToWrite(seen bool) *Backing {
 		return &Backing{f: f, n: n, w: w}
 	}
 	d := n.draft
-	fits := seen && d != nil && h.write && !h.read && n.handles == 1 && n.kind == kindFile && n.direct == nil && n.loan.Load() == nil && !n.unlinked && n.parent != nil && f.torn[n] == nil && !f.closed && n.expected() >= f.o.DirectFrom
+	fits := seen && f.byDaemon == "" && d != nil && h.write && !h.read && n.handles == 1 && n.kind == kindFile && n.direct == nil && n.loan.Load() == nil && !n.unlinked && n.parent != nil && f.torn[n] == nil && !f.closed && n.expects(f.o.DirectFrom)
 	f.mu.Unlock()
 	if !fits || d.Size() != 0 {
 		return nil
@@ -76,11 +77,37 @@ func (h *Handle) BackingToWrite(seen bool) *Backing {
 	return &Backing{f: f, n: n, w: w}
 }
 
-// noDirect notes that files cannot be written past the daemon here.
-func (f *FS) noDirect(err error) {
-	if errors.Is(err, syscall.EOPNOTSUPP) && !f.directOff.Swap(true) {
-		f.log.Info("files are written by way of the daemon", "why", err)
+// tryDirect finds out, before the first file, whether files can be written past the daemon.
+func (f *FS) tryDirect() {
+	if f.o.ReadOnly || f.o.DirectFrom == 0 {
+		return
 	}
+	switch {
+	case f.o.WriteBack:
+		f.byDaemon = "close(2) does not wait for the upload"
+	case f.o.KernelWrites:
+		f.byDaemon = "the kernel collects writes"
+	default:
+		f.noDirect(f.o.Cache.CanLend())
+	}
+}
+
+// noDirect notes that files cannot be written past the daemon here, if err says so.
+func (f *FS) noDirect(err error) {
+	why, never := errors.AsType[cache.Unguarded](err)
+	if err != nil && !never {
+		f.log.Warn("write a file past the daemon", "err", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.byDaemon = cmp.Or(f.byDaemon, string(why))
+}
+
+// DirectWrites tells whether the kernel is to write new files past the daemon (Options.DirectFrom), and in words why it may not, "" = it may.
+func (f *FS) DirectWrites() (asked bool, off string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.o.DirectFrom != 0 && !f.o.ReadOnly, f.byDaemon
 }
 
 // takeUpDirect makes the file the node's draft again when it was written since it was sent.
@@ -294,10 +321,11 @@ func (b *Backing) Map() {
 	b.w.mapped = true
 }
 
-// expected is how large a file will be, by what it was, or the last one that was stored in its directory; needs FS.mu.
-func (n *node) expected() int64 {
-	if n.obj.exists {
-		return n.obj.size
+// expects tells whether a file will have least bytes or more, by what it had, else by the last one that was stored in its directory, in both cases if that was not empty; true where nothing is known. It needs FS.mu.
+func (n *node) expects(least int64) bool {
+	size := n.parent.wrote
+	if n.obj.exists && n.obj.size > 0 {
+		size = n.obj.size
 	}
-	return n.parent.wrote
+	return size == 0 || size >= least
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,7 +42,7 @@ type Options struct {
 
 	ResumeAfter time.Duration // for which what a crash cut short waits when it could not be ended, twice as long each time; 0 = 30 s
 
-	DirectFrom int64 // the kernel writes a new file past the daemon, where it can, that is expected to have so many bytes: see direct; 0 = none, less = all
+	DirectFrom int64 // the kernel writes a new file past the daemon, where it can, unless it is expected to have less bytes: see direct; 0 = none. Not with WriteBack or KernelWrites
 	DirectRoom int64 // bytes of room among the drafts with which that may begin; with half of it each write asks for room. 0 = 512 MiB
 
 	KernelWrites bool // the kernel collects writes and then decides sizes and times: another version of a file that it knows is another node
@@ -93,8 +92,6 @@ type FS struct {
 
 	wholes *cache.LRU[uint64, int] // by a directory's id: files in a row that were read whole, of those that mayBeWhole
 
-	directOff atomic.Bool // files cannot be written past the daemon here
-
 	attrFile *attrFile // keeps attrs over mounts; nil = nothing does
 	empties  *empties  // entries that a listing does not lie about
 
@@ -115,6 +112,7 @@ type FS struct {
 	loans    map[*cache.Draft]*loan   // lent files by the draft that changed them last
 	watching map[*node]struct{}       // files that programs may write past the daemon, see loan and direct
 	looking  bool                     // lookAtDirect runs
+	byDaemon string                   // why files cannot be written past the daemon here, in words; "" = they can
 	torn     map[*node]*tear          // files that lost a write and are not sent
 	copies   map[string]*copying      // drafts that hold ranges of another object, and some that no longer do, by id
 	errors   []ErrorRecord
@@ -232,6 +230,7 @@ func New(o Options) (*FS, error) {
 	}
 	f.loadAttrs(o.AttrFile, known)
 	f.loadEmpties(o.EmptiesFile)
+	f.tryDirect()
 	f.begin()
 	return f, nil
 }

@@ -112,7 +112,7 @@ type node struct {
 	asked    stamp             // when it was found out whether there is a marker
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash
 	foreign  bool              // that somebody else wrote, which stays
-	wrote    int64             // bytes of the file that was stored in it last
+	wrote    int64             // bytes of the file that was stored in it last, of those that are not empty; 0 = none was
 	plain    bool              // the store holds an empty object under its key without a slash, which means it too
 }
 

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -225,7 +226,7 @@ func (f *FS) sent(n *node, d *cache.Draft, bucket, key string, o s3.Object, at k
 	f.attrsStored(n, at, seq)
 	n.obj = now
 	if n.parent != nil {
-		n.parent.wrote = v.Size
+		n.parent.wrote = cmp.Or(v.Size, n.parent.wrote)
 		f.noteFile(n)
 		f.childStored(n.parent)
 	}

@@ -47,6 +47,7 @@ type config struct {
 	KernelWrites bool     // the kernel collects writes
 	OnConflict   string   // onConflictKeep or onConflictOverwrite
 	Passthrough  string   // passthroughAuto or passthroughOff
+	PassWrites   bool     // the kernel writes new files past the daemon where it may
 	Memory       byteSize // of the daemon as a whole
 	LogFile      string   // "" = standard error in front, the default place in the background
 	LogFormat    string   // logText or logJSON
@@ -128,6 +129,7 @@ func addMountFlags(cmd *cobra.Command, c *config) {
 	f.BoolVar(&c.KernelWrites, "kernel-writes", false, "let the kernel collect small writes to new files; what it has not passed on is lost if the daemon is killed")
 	f.StringVar(&c.OnConflict, "on-conflict", onConflictKeep, "when another client changed a file meanwhile: keep (close fails, both versions stay) or overwrite (the last writer wins)")
 	f.StringVar(&c.Passthrough, "passthrough", passthroughAuto, "let the kernel read cached files without the daemon: auto (on mounts by root) or off")
+	f.BoolVar(&c.PassWrites, "passthrough-writes", false, "experimental: let the kernel write new large files to the local disk without the daemon, on mounts by root (Linux 6.14; see 'allasfs status')")
 	c.Memory = defaultMemory
 	f.Var(&c.Memory, "memory", "memory that the daemon may take, 64M at least")
 	f.StringVar(&c.LogFile, "log-file", "", "append the log to this file, which is put aside at 10 MiB (the last three are kept)")
@@ -233,6 +235,17 @@ func (c *config) complete(cmd *cobra.Command, src, dir string) error {
 	return c.check()
 }
 
+// otherWrites is the option with which the kernel cannot write past the daemon.
+func (c *config) otherWrites() string {
+	switch {
+	case c.WriteBack:
+		return "--write-back: close waits for the upload"
+	case c.KernelWrites:
+		return "--kernel-writes: writes come by one way"
+	}
+	return "--passthrough=off"
+}
+
 // check refuses what cannot work together.
 func (c *config) check() error {
 	switch {
@@ -242,6 +255,8 @@ func (c *config) check() error {
 		return exit.New(exit.Usage, "give --on-conflict keep or overwrite", "%q is no answer to a conflict", c.OnConflict)
 	case c.Passthrough != passthroughAuto && c.Passthrough != passthroughOff:
 		return exit.New(exit.Usage, "give --passthrough auto or off", "%q is no way to pass cached files to the kernel", c.Passthrough)
+	case c.PassWrites && (c.WriteBack || c.KernelWrites || c.Passthrough == passthroughOff):
+		return exit.New(exit.Usage, "leave out the one or the other, in the file of defaults and the environment too", "--passthrough-writes does not go with %s", c.otherWrites())
 	case c.LogFormat != logText && c.LogFormat != logJSON:
 		return exit.New(exit.Usage, "give --log-format text or json", "%q is no format of a log", c.LogFormat)
 	case c.Stat != statListed && c.Stat != statFull:

@@ -206,6 +206,9 @@ func (d *daemon) mount(context.Context) error {
 	return d.findPlace()
 }
 
+// passWritesFrom is how many bytes a new file has to be expected to have that the kernel writes past the daemon: an estimate of what pays for opening it so.
+const passWritesFrom = 1 << 20
+
 // makeFS makes the file system of m, and others, never mounted, for what earlier mounts left of it in leftover folders or under another name of its store.
 func (d *daemon) makeFS(m *member) error {
 	c := d.config
@@ -215,6 +218,9 @@ func (d *daemon) makeFS(m *member) error {
 		Group: d.group, Segments: c.Segments, HideSidecars: c.HideAmeta, Buckets: filepath.Join(d.caches.main.Stats().Dir, bucketsFile(m.stores[0])),
 		EmptiesFile: filepath.Join(d.caches.main.Stats().Dir, emptiesFile(m.stores[0], m.source)),
 		WriteBack:   c.WriteBack, KernelWrites: c.KernelWrites, QueueFiles: max(1, queueFiles()/len(d.members)), Overwrite: c.OnConflict == onConflictOverwrite, WatchSpace: !c.ReadOnly,
+	}
+	if c.PassWrites {
+		options.DirectFrom = passWritesFrom
 	}
 	if c.Stat == statFull {
 		options.FullStat, options.AttrFile = true, filepath.Join(d.caches.main.Stats().Dir, attrsFile(m.stores[0], m.source))
@@ -226,7 +232,7 @@ func (d *daemon) makeFS(m *member) error {
 	if m.fs, err = fs.New(options); err != nil {
 		return err
 	}
-	options.WatchSpace, options.FullStat = false, false
+	options.WatchSpace, options.FullStat, options.DirectFrom = false, false, 0
 	for _, one := range append([]*cache.Cache{d.caches.main}, d.caches.left...) {
 		for i, name := range m.stores {
 			if one == d.caches.main && i == 0 || !fs.Unended(one, name) {

@@ -37,7 +37,7 @@ and are tried again until they succeed; fsync(2), 'allasfs sync' and 'allasfs um
 'allasfs status' and 'allasfs sync' tell what could not be sent.
 
 Options of -o: ro, rw, allow_other, uid=N, gid=N, umask=MODE, ttl=TIME, timeout=TIME, cache_dir=DIR, cache_size=SIZE, memory=SIZE, draft_space=SIZE, write_back, on_conflict=keep|overwrite,
-stat=listed|full, passthrough=auto|off, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, log_format=text|json, anonymous, insecure_http, segments, hide_ameta, all_projects,
+stat=listed|full, passthrough=auto|off, passthrough_writes, project=NAME, profile=NAME, endpoint=URL, ca_file=FILE, log_file=FILE, log_format=text|json, anonymous, insecure_http, segments, hide_ameta, all_projects,
 fsname=NAME (what df shows as the source), nonempty (hide what DIR holds), nodev, nosuid, noexec, noatime and the like for the kernel.
 What is for mount(8) and systemd (_netdev, nofail, user, x-…) is left to them.`
 

@@ -100,7 +100,7 @@ func flagOf(option string) (string, optionKind) {
 		return "read-only", switchOn
 	case "rw":
 		return "read-only", switchOff
-	case "allow_other", "anonymous", "insecure_http", "write_back", "segments", "hide_ameta", "all_projects", "kernel_writes", "pprof":
+	case "allow_other", "anonymous", "insecure_http", "write_back", "segments", "hide_ameta", "all_projects", "kernel_writes", "passthrough_writes", "pprof":
 		return strings.ReplaceAll(option, "_", "-"), switchOn
 	case "uid", "gid", "umask", "ttl", "timeout", "cache_dir", "cache_size", "draft_space", "on_conflict", "stat", "passthrough", "memory", "profile", "project", "endpoint", "ca_file", "log_file", "log_format", "metrics", "fsname":
 		return strings.ReplaceAll(option, "_", "-"), takesValue

@@ -42,7 +42,7 @@ func TestParseOptionsNamesTheFault(t *testing.T) {
 // Every option that is a flag is one that mount has.
 func TestOptionsAreFlags(t *testing.T) {
 	cmd := mountCommand(&streams{})
-	for _, o := range []string{"ro", "rw", "allow_other", "anonymous", "insecure_http", "uid", "gid", "umask", "ttl", "cache_dir", "cache_size", "passthrough", "memory", "profile", "project", "endpoint", "ca_file", "log_file"} {
+	for _, o := range []string{"ro", "rw", "allow_other", "anonymous", "insecure_http", "uid", "gid", "umask", "ttl", "cache_dir", "cache_size", "passthrough", "passthrough_writes", "memory", "profile", "project", "endpoint", "ca_file", "log_file"} {
 		flag, _ := flagOf(o)
 		if cmd.Flags().Lookup(flag) == nil {
 			t.Errorf("the option %s stands for the flag %q, which mount does not have", o, flag)

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"allasfs/cache"
 	"allasfs/cmd/allasfs/internal/control"
 	"allasfs/cmd/allasfs/internal/mountpoint"
 	"allasfs/s3/s3test"
@@ -117,15 +118,31 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows "root", and "userns": an ordinary user may make a namespace of users and one of mounts.
+// condition knows "root"; "userns": an ordinary user may make a namespace of users and one of mounts; "past": the kernel can write new files past the daemon.
 func condition(cond string) (bool, error) {
 	switch cond {
 	case "root":
 		return os.Getuid() == 0, nil
+	case "past":
+		return canWritePast()
 	case "userns":
 		return exec.Command("unshare", "-Urm", "true").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
+}
+
+func canWritePast() (bool, error) {
+	dir, err := os.MkdirTemp("", "afs")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	c, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache")})
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	return c.CanLend() == nil, nil
 }
 
 // TestScriptsAsUser runs TestScripts once more as an ordinary user, who mounts through fusermount3.

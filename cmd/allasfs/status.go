@@ -172,6 +172,9 @@ func (st state) printAbout(line printLine) {
 	if l := passthroughLine(r.Status.Passthrough, r.Mode); l != "" {
 		line("large", "%s", l)
 	}
+	if l := writesLine(r.Status.Passthrough.Writes); l != "" {
+		line("writes", "%s", l)
+	}
 	line("requests", "%s", requestsLine(r.Status.Requests))
 	line("memory", "%s", memoryUse(r.Record))
 }
@@ -290,6 +293,19 @@ func passthroughLine(p fs.Passthrough, mode string) string {
 		l += prefixed(onlyBetween(l), "no passthrough any more: "+p.Off)
 	}
 	return l
+}
+
+// writesLine tells how new files are written where the kernel is to write them, "" where it is not.
+func writesLine(w *fs.DirectWrites) string {
+	switch {
+	case w == nil:
+		return ""
+	case w.Off == "":
+		return "new files by the kernel alone, " + count(int(w.Opens), "open")
+	case w.Opens == 0:
+		return "new files by way of the daemon: " + w.Off
+	}
+	return fmt.Sprintf("new files by way of the daemon now: %s; before that %s by the kernel alone", w.Off, count(int(w.Opens), "open"))
 }
 
 // onlyBetween is what parts l from more, "" when l is.

@@ -25,6 +25,20 @@ func TestPassthroughLine(t *testing.T) {
 	}
 }
 
+// The line says whether the kernel writes new files where it is to, and why it does not.
+func TestWritesLine(t *testing.T) {
+	for want, w := range map[string]*fs.DirectWrites{
+		"":                                       nil,
+		"new files by the kernel alone, 0 opens": {},
+		"new files by way of the daemon: a wall": {Off: "a wall"},
+		"new files by way of the daemon now: a wall; before that 1 open by the kernel alone": {Opens: 1, Off: "a wall"},
+	} {
+		if got := writesLine(w); got != want {
+			t.Errorf("writesLine(%+v) = %q, want %q", w, got, want)
+		}
+	}
+}
+
 func TestFullLine(t *testing.T) {
 	for _, c := range []struct {
 		w    fs.SpaceWarning

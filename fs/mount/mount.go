@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -127,6 +128,9 @@ func (b *bridge) start(server *fuse.Server, o Options) {
 	b.collects = b.fs.KernelWrites() && offered&collectsWrites == collectsWrites
 	b.past = !b.collects && offered&fuse.CAP_DIRECT_IO_ALLOW_MMAP != 0
 	b.backings.start(server, noPassthrough(server, o.NoPassthrough, b.collects))
+	if w := b.passthrough().Writes; w != nil && w.Off != "" {
+		o.Logger.Warn("new files are written by way of the daemon", "why", w.Off)
+	}
 	b.notifier.start(numbered{server, b})
 	b.fs.SetNotifier(b.notifier)
 }
@@ -222,10 +226,14 @@ func (s *Server) Wait() { <-s.served }
 
 // Passthrough tells how many files were opened past the daemon, or why none are.
 func (s *Server) Passthrough() fs.Passthrough {
-	sum := s.bridge.backings.counts()
+	sum := s.bridge.passthrough()
 	for _, b := range s.parts[1:] {
-		more := b.backings.counts()
+		more := b.passthrough()
 		sum.Opens, sum.ByDaemon = sum.Opens+more.Opens, sum.ByDaemon+more.ByDaemon
+		if sum.Writes != nil && more.Writes != nil {
+			sum.Writes.Opens += more.Writes.Opens
+			sum.Writes.Off = cmp.Or(sum.Writes.Off, more.Writes.Off)
+		}
 	}
 	return sum
 }

@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -202,6 +203,15 @@ func (p *backings) counts() fs.Passthrough {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return fs.Passthrough{Opens: p.opens.Load(), ByDaemon: p.others.Load(), Off: p.why}
+}
+
+// passthrough tells the same, and how it goes with new files that the kernel is to write.
+func (b *bridge) passthrough() fs.Passthrough {
+	p := b.backings.counts()
+	if asked, off := b.fs.DirectWrites(); asked {
+		p.Writes = &fs.DirectWrites{Opens: b.backings.writes.Load(), Off: cmp.Or(p.Off, off)}
+	}
+	return p
 }
 
 // mode says in words what is done.

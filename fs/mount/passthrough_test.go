@@ -158,7 +158,9 @@ func TestOpensAreCounted(t *testing.T) {
 	m.put("small", "small")
 	want := func(opens, byDaemon int64) {
 		t.Helper()
-		if got := m.server.Passthrough(); got != (fs.Passthrough{Opens: opens, ByDaemon: byDaemon}) {
+		got := m.server.Passthrough()
+		got.Writes = nil
+		if got != (fs.Passthrough{Opens: opens, ByDaemon: byDaemon}) {
 			t.Errorf("counted %+v, want %d past the daemon and %d by it", got, opens, byDaemon)
 		}
 	}
