@@ -79,29 +79,32 @@ func (gs *guards) start(c *Cache) error {
 	return nil
 }
 
-// Unguarded says in words why files cannot be guarded here. It is syscall.EOPNOTSUPP.
-type Unguarded string
+// NotLent says in words why drafts cannot be lent here. It is syscall.EOPNOTSUPP.
+type NotLent string
 
-func (u Unguarded) Error() string { return string(u) }
+func (why NotLent) Error() string { return string(why) }
 
 // Is implements the interface of errors.Is.
-func (u Unguarded) Is(target error) bool { return target == syscall.EOPNOTSUPP }
+func (why NotLent) Is(target error) bool { return target == syscall.EOPNOTSUPP }
 
-// noGuard makes Unguarded of what a kernel, a user or a disk answers that cannot do it.
+// noGuard makes NotLent of what a kernel, a user or a disk answers that cannot do it.
 func noGuard(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return Unguarded("only root may")
+		return NotLent("only root may")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
-		return Unguarded("the kernel cannot guard files (Linux 6.14 can)")
+		return NotLent("the kernel cannot guard files (Linux 6.14 can)")
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EXDEV):
-		return Unguarded("files cannot be guarded on the file system of the cache folder (ext4, xfs and btrfs can)")
+		return NotLent("files cannot be guarded on the file system of the cache folder (ext4, xfs and btrfs can)")
 	}
 	return err
 }
 
-// CanLend is nil where Draft.Direct can lend files, else the error tells why not: Unguarded, or what went wrong.
-func (c *Cache) CanLend() error {
+// CanLend is nil where Draft.Direct can lend files, and drafts may take so many bytes, else the error tells why not: NotLent, or what went wrong.
+func (c *Cache) CanLend(room int64) error {
+	if s := c.o.DraftSpace; s > 0 && s < room {
+		return NotLent(fmt.Sprintf("unsent files may take less than %d MiB of the disk", room>>20))
+	}
 	f, err := os.OpenFile(c.folder.path(draftsDir), os.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return fmt.Errorf("cache: %w", noGuard(err))

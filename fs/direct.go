@@ -88,13 +88,13 @@ func (f *FS) tryDirect() {
 	case f.o.KernelWrites:
 		f.byDaemon = "the kernel collects writes"
 	default:
-		f.noDirect(f.o.Cache.CanLend())
+		f.noDirect(f.o.Cache.CanLend(f.o.DirectRoom))
 	}
 }
 
 // noDirect notes that files cannot be written past the daemon here, if err says so.
 func (f *FS) noDirect(err error) {
-	why, never := errors.AsType[cache.Unguarded](err)
+	why, never := errors.AsType[cache.NotLent](err)
 	if err != nil && !never {
 		f.log.Warn("write a file past the daemon", "err", err)
 	}

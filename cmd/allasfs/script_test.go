@@ -142,7 +142,7 @@ func canWritePast() (bool, error) {
 		return false, err
 	}
 	defer c.Close()
-	return c.CanLend() == nil, nil
+	return c.CanLend(0) == nil, nil
 }
 
 // TestScriptsAsUser runs TestScripts once more as an ordinary user, who mounts through fusermount3.

@@ -77,7 +77,7 @@ func TestDirectWrites(t *testing.T) {
 	m.wantNoWrites()
 }
 
-// TestDirectTwice: a file that is written on after it was sent is sent again, and one that is not is not: by fsync(2), by the close of another descriptor.
+// TestDirectTwice: a file that is written on after it was sent is sent again, and one that is not is not: by fsync(2), by the close of another descriptor, by allasfs sync.
 func TestDirectTwice(t *testing.T) {
 	m := directMount(t)
 	f := m.creating("f")
@@ -95,9 +95,12 @@ func TestDirectTwice(t *testing.T) {
 	ok(t, unix.Close(again))
 	m.wantObject("f", "onetwo")
 	must[int](t)(f.WriteAt([]byte("N"), 1))
-	ok(t, f.Close())
+	ok(t, m.fs.Sync(t.Context()))
 	m.wantObject("f", "oNetwo")
-	m.wantFile("f", "oNetwo")
+	must[int](t)(f.WriteAt([]byte("E"), 2))
+	ok(t, f.Close())
+	m.wantObject("f", "oNEtwo")
+	m.wantFile("f", "oNEtwo")
 	m.wantNoWrites()
 }
 
