@@ -75,9 +75,10 @@
 // Full parts of a new or emptied file of more than 32 MiB, written from its start, leave while it is being written; close sends the rest and what was
 // written again, and completes the upload. One that is not wanted any more is aborted, if need be by a later mount (abortNote). Such an object has no mtime of its own in its metadata unless one is set: its date is the store's.
 //
-// With Options.DirectFrom, which no command sets yet, the kernel writes a new or emptied file past the daemon while it is open for writing alone (direct). close(2) and fsync(2) find what was written by the
+// With Options.DirectFrom the kernel writes a new or emptied file past the daemon while it is open for writing alone (direct), unless it is expected to be small: by the old file of that name, else by
+// the last one that was stored in its directory; of the first one there nothing is known. [FS.DirectWrites] tells where that cannot be. close(2) and fsync(2) find what was written by the
 // file's time; parts that left early are compared once more by a checksum. What another program writes while the file is being sent may be in the object in part, and is sent by its own close. Once sent, the
-// draft is parked, and becomes the node's again when the file is written on; it goes to the cache with the last handle. A file that is opened for reading and writing meanwhile counts as written at all times, and is
+// draft is parked, and becomes the node's again when the file is written on; it goes to the cache with the last handle. Which bytes are new nobody knows, so all are sent then. A file that is opened for reading and writing meanwhile counts as written at all times, and is
 // watched until no program maps it.
 //
 // Sending, renaming and removing run on the mount's own context: a signal to the program ends its waiting, never the work.
