@@ -108,11 +108,11 @@ type node struct {
 	held     bool              // exists here though the store may show nothing of it yet
 	stays    bool              // a piece of long names that exists here alone: nothing can keep it in the store, and it keeps no directory above
 	turns    uint64            // grows when a child was stored or removed: what held and empty say may be another thing then
+	wrote    int64             // bytes of the file that was stored in it last, of those that are not empty; 0 = none was
 	empty    bool              // held, and nothing below it was ever stored
 	asked    stamp             // when it was found out whether there is a marker
 	marker   bool              // the store holds a marker object for it, whose key ends in a slash
 	foreign  bool              // that somebody else wrote, which stays
-	wrote    int64             // bytes of the file that was stored in it last, of those that are not empty; 0 = none was
 	plain    bool              // the store holds an empty object under its key without a slash, which means it too
 }
 
