@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // copyTree copies a folder as a crash would leave it: as it is, while a daemon writes in it and removes from it.

@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // packModel drives small versions in packs against a set of what has to be there.

@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // checkTable looks for gaps, overlaps, empty pieces, and neighbours that should be one.

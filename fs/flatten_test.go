@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
 	"allasfs/s3"
+	"allasfs/scripts/rapidtest"
 )
 
 // drawKeys draws the keys of a bucket, odd ones among them: markers of both kinds, empty and dotted elements, elements that sort before the slash, and

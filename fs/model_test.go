@@ -15,9 +15,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
 	"allasfs/s3"
 	"allasfs/s3/s3test"
+	"allasfs/scripts/rapidtest"
 )
 
 // machine drives a file system and the model side by side.

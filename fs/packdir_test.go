@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // TestPackedDirIsTheSame: what a directory holds comes out of a packed one as it went in.

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"allasfs/cache"
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // TestPlan holds plans to S3's rules and to the pieces that they stand for.

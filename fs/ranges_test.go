@@ -11,9 +11,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
 	"allasfs/s3"
 	"allasfs/s3/s3test"
+	"allasfs/scripts/rapidtest"
 )
 
 // pageOf is a page of a delimited listing of sorted entries (keys, and prefixes ending in a slash), as the gateway answers.

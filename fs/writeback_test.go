@@ -12,8 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
 	"allasfs/s3/s3test"
+	"allasfs/scripts/rapidtest"
 )
 
 func writeBack(o *Options) { o.WriteBack = true }

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"allasfs/cmd/allasfs/internal/exit"
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 func TestParseSource(t *testing.T) {

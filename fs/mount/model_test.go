@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // model is what a bucket holds. Directories are those that files lie in; empty ones may come and go.

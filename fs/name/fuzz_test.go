@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"allasfs/rapidtest"
+	"allasfs/scripts/rapidtest"
 )
 
 // FuzzEncode: whatever the element, its names are names, and lead back to it.
