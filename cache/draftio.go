@@ -316,15 +316,22 @@ func syncData(f *os.File) error {
 	if f == nil {
 		return nil
 	}
+	return os.NewSyscallError("fdatasync", control(f, unix.Fdatasync))
+}
+
+// control makes a system call with a file's descriptor, again as long as a signal interrupts it; os.ErrClosed where the file is closed.
+func control(f *os.File, call func(fd int) error) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var errno error
-	err = raw.Control(func(fd uintptr) {
+	if raw.Control(func(fd uintptr) {
 		for errno = unix.EINTR; errno == unix.EINTR; {
-			errno = unix.Fdatasync(int(fd))
+			errno = call(int(fd))
 		}
-	})
-	return errors.Join(err, os.NewSyscallError("fdatasync", errno))
+	}) != nil {
+		return os.ErrClosed // which is all that can go wrong, and which os does not call so here
+	}
+	return errno
 }

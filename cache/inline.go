@@ -126,7 +126,7 @@ func (d *Draft) spill() error {
 	if _, err = f.WriteAt(d.d.inline.mem, 0); err == nil {
 		err = f.Truncate(d.t.size)
 	}
-	if err == nil && (d.dirSynced || d.durable) { // what Sync has promised holds for the file too, before the journal says that it counts
+	if err == nil && d.durable { // what Sync has promised holds for the file too, before the journal says that it counts
 		err = errors.Join(f.Sync(), d.c.syncDrafts())
 	}
 	if err == nil {

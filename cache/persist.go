@@ -66,6 +66,10 @@ func (c *Cache) persistAll(g *group) {
 
 func (c *Cache) persistGroup(g *group) {
 	g.errs = make([]error, len(g.drafts))
+	if len(g.drafts) == 1 {
+		g.errs[0] = g.drafts[0].Sync()
+		return
+	}
 	together := len(g.drafts) >= togetherFrom
 	was := make([]draftFiles, len(g.drafts))
 	if together {
@@ -73,10 +77,6 @@ func (c *Cache) persistGroup(g *group) {
 			was[i] = d.files()
 		}
 		together = c.syncAll() == nil
-	}
-	if len(g.drafts) == 1 {
-		g.errs[0] = g.drafts[0].Sync()
-		return
 	}
 	var all errgroup.Group
 	for i, d := range g.drafts {
@@ -112,16 +112,7 @@ func (d *Draft) files() draftFiles {
 
 // reached tells whether all of a file that was written is on the disk: what went wrong with it, syncfs(2) may have told somebody else.
 func reached(f *os.File) bool {
-	if f == nil {
-		return true
-	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var errno error
-	err = raw.Control(func(fd uintptr) { errno = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE) })
-	return err == nil && errno == nil
+	return f == nil || control(f, func(fd int) error { return unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE) }) == nil
 }
 
 // persisted notes that the names of the draft's files are durable; false when they are other files now, the disk lost some of them, or the draft is gone.

@@ -1,6 +1,9 @@
 package cache
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"allasfs/cache/powercut"
@@ -57,5 +60,22 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 	noErr(t, d.Discard())
 	if d.SetState(StateClosed, "why") == nil {
 		t.Error("a draft that is gone took a state")
+	}
+}
+
+// TestSyncOfAClosedFile: who makes a draft durable that ends meanwhile is told that it is gone.
+func TestSyncOfAClosedFile(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	noError(t, err)
+	noError(t, syncData(f))
+	if !reached(f) {
+		t.Error("an open file is taken for lost")
+	}
+	noError(t, f.Close())
+	if err := syncData(f); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	if reached(f) {
+		t.Error("a closed file is taken for durable")
 	}
 }
