@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,7 +160,8 @@ func (m *dirMove) copyAll(ctx context.Context) (moved []movedKey, skipped int, e
 	return nil, 0, m.restless()
 }
 
-// compare lists both prefixes: todo has no copy, or an old one of this run, or one that only the marker of a directory is in the way of; moved has one; of foreign sources something else has the new name.
+// compare lists both prefixes: todo has no copy, or an old one of this run, or nothing but the marker of a directory in its way; moved has one; of foreign
+// sources something else has the new name.
 func (m *dirMove) compare(ctx context.Context) (todo, moved []movedKey, foreign int, err error) {
 	var there map[string]s3.Object
 	g, gctx := errgroup.WithContext(ctx)
@@ -341,19 +341,20 @@ func (m *dirMove) undo(ctx context.Context) {
 		m.f.log.Error("the copies of a rename that failed stay", "path", m.to(), "err", err)
 		return
 	}
+	for _, k := range old {
+		if was, ours := m.made[k.to]; ours {
+			moved = append(moved, was)
+		}
+	}
 	var made []string
 	for _, k := range moved {
-		made = append(made, k.to)
-		if m.over[k.to] && k.from.Size > 0 {
+		switch {
+		case !m.over[k.to]:
+			made = append(made, k.to)
+		case k.from.Size > 0:
 			m.putBack(ctx, k.now)
 		}
 	}
-	for _, k := range old {
-		if _, ours := m.made[k.to]; ours {
-			made = append(made, k.to)
-		}
-	}
-	made = slices.DeleteFunc(made, func(key string) bool { return m.over[key] })
 	if len(made) == 0 {
 		return
 	}
